@@ -1,0 +1,34 @@
+import { defineConfig } from 'vitest/config'
+
+// Tests run the sources of every package, so nothing has to be built first.
+const ssr = { resolve: { conditions: ['@stepping/source'] } }
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        extends: true,
+        ssr,
+        test: {
+          name: 'unit',
+          include: ['packages/*/src/**/*.test.ts'],
+        },
+      },
+      {
+        extends: true,
+        ssr,
+        test: {
+          name: 'db',
+          include: [
+            'packages/*/test/**/*.test.ts',
+            'test-e2e/**/*.test.ts',
+            'test-support/test/**/*.test.ts',
+          ],
+          globalSetup: 'test-support/src/global-setup.ts',
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+})

@@ -1,0 +1,5 @@
+export { runChild, type Child, type ChildOptions } from './child.ts'
+export { takePostgres, type TakenPostgres } from './databases.ts'
+export { freshDatabase, type FreshDatabase } from './fresh-database.ts'
+export { startPostgres, type PostgresOptions, type PostgresServer } from './postgres.ts'
+export type { ProvidedServers } from './global-setup.ts'

@@ -1,0 +1,57 @@
+/**
+ * `pnpm check:install`: installs the packages as a user does, from their packed tarballs with npm in an empty folder
+ * outside the workspace, then type-checks and runs scripts/install-program there. Finds what only an install shows:
+ * a file missing from a package, an import that only resolves in the workspace, a dependency nobody declared.
+ */
+import { execFile } from 'node:child_process'
+import { cp, glob, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+
+/** What the program uses beside the packages, in the versions of the workspace. */
+const companions = ['@electric-sql/pglite', '@types/node', '@types/pg', 'drizzle-orm', 'typescript']
+
+const folder = await mkdtemp(join(tmpdir(), 'stepping-install-'))
+try {
+  const tarballs = await packAll()
+  await cp('scripts/install-program', folder, { recursive: true })
+  const dependencies = { ...tarballs, ...(await versions(companions)) }
+  const manifest = { name: 'install-program', private: true, type: 'module', dependencies }
+  await writeFile(join(folder, 'package.json'), JSON.stringify(manifest))
+  await run('npm', ['install', '--no-audit', '--no-fund'])
+  await run('node_modules/.bin/tsc', [])
+  await run(process.execPath, ['main.ts'])
+  console.log(`installed, type-checked and ran: ${Object.keys(tarballs).join(', ')}`)
+} finally {
+  await rm(folder, { recursive: true })
+}
+
+/** Packs every package that is published; package name to tarball. */
+async function packAll(): Promise<Record<string, string>> {
+  const tarballs: Record<string, string> = {}
+  for await (const file of glob('packages/*/package.json')) {
+    const manifest = JSON.parse(await readFile(file, 'utf8'))
+    if (manifest.private === true) continue
+    const tarball = join(folder, `${basename(dirname(file))}.tgz`)
+    await run('pnpm', ['pack', '--out', tarball], dirname(file))
+    tarballs[manifest.name] = `file:${tarball}`
+  }
+  return tarballs
+}
+
+async function versions(names: string[]): Promise<Record<string, string>> {
+  const catalog = JSON.parse(await run('pnpm', ['config', 'get', 'catalog', '--json'], '.'))
+  return Object.fromEntries(names.map((name) => [name, catalog[name]]))
+}
+
+/** Returns what the command printed; rejects with that if it fails. */
+async function run(command: string, args: string[], cwd = folder): Promise<string> {
+  try {
+    return (await promisify(execFile)(command, args, { cwd, timeout: 300_000 })).stdout
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout?: string; stderr?: string }
+    const printed = `${stdout ?? ''}${stderr ?? ''}` || String(error)
+    throw new Error(`${command} ${args.join(' ')} failed:\n${printed}`)
+  }
+}

@@ -7,7 +7,6 @@ import { execFile } from 'node:child_process'
 import { cp, glob, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { promisify } from 'node:util'
 
 /** What the program uses beside the packages, in the versions of the workspace. */
 const companions = ['@electric-sql/pglite', '@types/node', '@types/pg', 'drizzle-orm', 'typescript']
@@ -45,13 +44,12 @@ async function versions(names: string[]): Promise<Record<string, string>> {
   return Object.fromEntries(names.map((name) => [name, catalog[name]]))
 }
 
-/** Returns what the command printed; rejects with that if it fails. */
-async function run(command: string, args: string[], cwd = folder): Promise<string> {
-  try {
-    return (await promisify(execFile)(command, args, { cwd, timeout: 300_000 })).stdout
-  } catch (error) {
-    const { stdout, stderr } = error as { stdout?: string; stderr?: string }
-    const printed = `${stdout ?? ''}${stderr ?? ''}` || String(error)
-    throw new Error(`${command} ${args.join(' ')} failed:\n${printed}`)
-  }
+/** Resolves with what the command printed; rejects with that if it fails. */
+function run(command: string, args: string[], cwd = folder): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(command, args, { cwd, timeout: 300_000 }, (error, stdout) => {
+      if (error === null) resolve(stdout)
+      else reject(new Error(`${error.message}\n${stdout}`))
+    })
+  })
 }

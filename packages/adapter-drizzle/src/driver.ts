@@ -1,0 +1,33 @@
+import type { DatabaseLimits, DbContext } from '@stepping/core'
+import type { SqlDriver, SqlResult } from '@stepping/sql'
+
+/** What differs between the drivers under Drizzle's PostgreSQL databases. */
+export interface DrizzleDriver {
+  readonly address: string
+  readonly limits: DatabaseLimits
+  /** The driver's result in the common shape. */
+  result(raw: unknown): SqlResult
+  /** Looks at the driver's own handle of a transaction; throws when that is not open. */
+  handle(session: DriverSession): DriverHandle
+  readonly listen?: SqlDriver<never, unknown>['listen']
+}
+
+/** The connection inside Drizzle's session of a transaction. Drizzle's types keep it internal. */
+export interface DriverSession {
+  readonly client: unknown
+}
+
+export interface DriverHandle {
+  /** Why the transaction cannot be used any more; undefined when it can, as far as it shows. */
+  unusable(): string | undefined
+  /** Follows the transaction to its end, where the driver shows the server's answers. */
+  readonly watch?: () => CommitWatch
+}
+
+/** Sees what the server says about the statements of one transaction. */
+export interface CommitWatch extends Required<Pick<DbContext, 'provedCommit'>> {
+  /** This library's statement has just been answered. */
+  sent(): void
+  /** The transaction is over. @returns the server's last command tag. */
+  end(): string | undefined
+}

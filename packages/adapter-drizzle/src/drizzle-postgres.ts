@@ -1,0 +1,167 @@
+import { SteppingError } from '@stepping/core'
+import { errorCode, postgres, sqlDatabase } from '@stepping/sql'
+import type { SqlContext, SqlDatabase, SqlDatabaseOptions, SqlDriver, SqlResult, Statement } from '@stepping/sql'
+import { entityKind, is, sql } from 'drizzle-orm'
+import type { TablesRelationalConfig } from 'drizzle-orm'
+import { PgDatabase, PgTransaction } from 'drizzle-orm/pg-core'
+import type { PgQueryResultHKT, PgTransactionConfig } from 'drizzle-orm/pg-core'
+import type { CommitWatch, DriverSession, DrizzleDriver } from './driver.ts'
+import { nodePostgres } from './node-postgres.ts'
+import { pglite } from './pglite.ts'
+import { postgresJs } from './postgres-js.ts'
+
+export type DrizzlePostgresOptions = SqlDatabaseOptions
+
+/** What Drizzle's types keep internal and this adapter reads. */
+interface Internals {
+  readonly dialect: unknown
+  readonly session: DriverSession
+}
+
+const drivers: Record<string, (client: unknown) => DrizzleDriver> = {
+  NodePgDatabase: nodePostgres,
+  PostgresJsDatabase: postgresJs,
+  PgliteDatabase: pglite,
+}
+
+/**
+ * A PostgreSQL database through Drizzle: over node-postgres (a `Pool`), postgres-js or PGlite.
+ *
+ * @example
+ * const orders = drizzlePostgres(drizzle(pool), { name: 'orders' })
+ * @throws SteppingError `DATABASE_INVALID` for another driver, a single `Client`, or a bad schema name.
+ */
+export function drizzlePostgres<
+  H extends PgQueryResultHKT,
+  F extends Record<string, unknown>,
+  S extends TablesRelationalConfig,
+>(
+  db: PgDatabase<H, F, S>,
+  options: DrizzlePostgresOptions,
+): SqlDatabase<PgTransaction<H, F, S>, PgTransactionConfig> {
+  return sqlDatabase(drizzleDriver(db), options)
+}
+
+function drizzleDriver<
+  H extends PgQueryResultHKT,
+  F extends Record<string, unknown>,
+  S extends TablesRelationalConfig,
+>(db: PgDatabase<H, F, S>): SqlDriver<PgTransaction<H, F, S>, PgTransactionConfig> {
+  type Tx = PgTransaction<H, F, S>
+  const driver = driverOf(db)
+  const watches = new WeakMap<object, CommitWatch>()
+
+  async function run(on: PgDatabase<H, F, S>, statement: Statement): Promise<SqlResult> {
+    try {
+      return driver.result(await on.execute(sql(statement.strings, ...statement.values)))
+    } catch (error) {
+      throw withoutQuery(error)
+    }
+  }
+
+  return {
+    dialect: 'postgres',
+    address: driver.address,
+    limits: driver.limits,
+    readCommitted: { isolationLevel: 'read committed' },
+    run: (statement) => run(db, statement),
+    async transaction(work, transactionOptions) {
+      let watch: CommitWatch | undefined
+      let workDone = false
+      try {
+        const value = await db.transaction(async (tx) => {
+          watch = driver.handle((tx as unknown as Internals).session).watch?.()
+          if (watch) watches.set(tx, watch)
+          const result = await work(tx)
+          workDone = true
+          return result
+        }, transactionOptions)
+        assertCommitted(watch?.end())
+        return value
+      } catch (error) {
+        throw workDone ? afterCommitWasSent(error) : error
+      } finally {
+        watch?.end()
+      }
+    },
+    bind(tx) {
+      assertTransactionOf(db, tx)
+      const handle = driver.handle((tx as unknown as Internals).session)
+      const watch = watches.get(tx)
+      const assertOpen = (): void => {
+        const why = handle.unusable()
+        if (why !== undefined) throw unusable(why)
+      }
+      assertOpen()
+      return {
+        async execute(statement) {
+          assertOpen()
+          const result = await run(tx, statement)
+          watch?.sent()
+          return result
+        },
+        // oxlint-disable-next-line typescript/require-await -- what the driver shows needs no trip
+        async assertUsable() {
+          assertOpen()
+        },
+        ...(watch && { provedCommit: () => watch.provedCommit() }),
+      } satisfies Omit<SqlContext, 'database'>
+    },
+    ...(driver.listen && { listen: driver.listen }),
+  } satisfies SqlDriver<Tx, PgTransactionConfig>
+}
+
+function driverOf(db: object): DrizzleDriver {
+  const kind = is(db, PgDatabase)
+    ? (db.constructor as unknown as { [entityKind]: string })[entityKind]
+    : 'something else'
+  const driver = drivers[kind]
+  if (driver) return driver((db as { $client: unknown }).$client)
+  throw new SteppingError(
+    'DATABASE_INVALID',
+    `drizzlePostgres takes a Drizzle database over node-postgres, postgres-js or PGlite, and got ${kind}.`,
+  )
+}
+
+function assertTransactionOf(db: object, tx: object): void {
+  if (!is(tx, PgTransaction)) {
+    throw unusable('it is not a Drizzle transaction: pass the tx that the callback of db.transaction got')
+  }
+  if ((tx as unknown as Internals).dialect === (db as Internals).dialect) return
+  throw unusable('it belongs to another Drizzle database')
+}
+
+/**
+ * Drizzle over node-postgres resolves although the server answered COMMIT with ROLLBACK, which it
+ * does when a statement failed and its error was swallowed.
+ */
+function assertCommitted(tag: string | undefined): void {
+  if (tag === undefined || tag === 'COMMIT') return
+  throw new SteppingError(
+    'TRANSACTION_ROLLED_BACK',
+    `The server answered ${tag} to COMMIT: a statement in the transaction failed and its error was swallowed or not awaited. Nothing was stored.`,
+  )
+}
+
+/**
+ * With a SQLSTATE the server has answered: it did not commit (a deferred constraint, a
+ * serialization failure), and the error is the user's. Without one the answer was lost.
+ */
+function afterCommitWasSent(error: unknown): unknown {
+  const code = errorCode(error)
+  if (code === undefined ? error instanceof SteppingError : !postgres.isUnreachable(error)) return error
+  return new SteppingError(
+    'TRANSACTION_OUTCOME_UNKNOWN',
+    'The connection was lost while the transaction committed: it may or may not have. Its steps are done if it did.',
+    { cause: withoutQuery(error) },
+  )
+}
+
+/** Drizzle's own error repeats the query with its parameters, which may be secret; its cause is the driver's. */
+function withoutQuery(error: unknown): unknown {
+  return error instanceof Error && 'query' in error && error.cause !== undefined ? error.cause : error
+}
+
+function unusable(why: string): SteppingError {
+  return new SteppingError('TRANSACTION_UNUSABLE', `This transaction cannot be used: ${why}.`)
+}

@@ -1,0 +1,145 @@
+import { SteppingError } from '@stepping/core'
+import type { CommitWatch, DrizzleDriver } from './driver.ts'
+
+/** The shapes of node-postgres (`pg`) that are used, so that its types are nobody's dependency. */
+interface PgPool {
+  readonly options: PgOptions
+  readonly totalCount: number
+  readonly Client: new (options: PgOptions) => PgListener
+}
+
+interface PgOptions {
+  readonly connectionString?: string
+  readonly user?: string
+  readonly host?: string
+  readonly port?: number | string
+  readonly database?: string
+}
+
+interface PgListener {
+  connect(): Promise<unknown>
+  query(text: string): Promise<unknown>
+  on(event: 'notification' | 'error' | 'end', listener: () => void): unknown
+  end(): Promise<void>
+}
+
+interface PgClient {
+  /** A new function at each checkout from the pool. */
+  readonly release?: unknown
+  /** pg 8.21 and later: T in a transaction, E in a failed one, I idle. */
+  getTransactionStatus?(): 'T' | 'E' | 'I' | null
+  readonly connection?: {
+    on(event: 'commandComplete', listener: (message: { text: string }) => void): unknown
+    off(event: 'commandComplete', listener: (message: { text: string }) => void): unknown
+  }
+}
+
+export function nodePostgres(client: unknown): DrizzleDriver {
+  const pool = client as PgPool
+  if (typeof pool?.totalCount !== 'number') {
+    // Transactions of one Client that run at once are one transaction to the server: a row that
+    // was rolled back in one can be committed by the other.
+    throw new SteppingError(
+      'DATABASE_INVALID',
+      'drizzlePostgres takes Drizzle over a pg Pool: over a single Client, transactions that run at once would run into each other. Use drizzle(new Pool(...)).',
+    )
+  }
+  return {
+    address: addressOf(pool.options),
+    limits: {
+      finishedHandles:
+        'node-postgres reuses the connection: a tx that is kept after its callback looks open while another transaction runs there',
+    },
+    result(raw) {
+      const { rows, rowCount } = raw as { rows: Record<string, unknown>[]; rowCount: number | null }
+      return { rows, affected: rowCount ?? 0 }
+    },
+    handle(session) {
+      const connection = session.client as PgClient
+      const checkout = connection.release
+      return {
+        unusable() {
+          if (connection.release !== checkout) {
+            return 'it is over, and another one uses its connection'
+          }
+          switch (connection.getTransactionStatus?.()) {
+            case 'I':
+              return 'it is over. Call this inside the callback of db.transaction'
+            case 'E':
+              return 'a statement in it failed, so it can only be rolled back'
+            default:
+              return undefined
+          }
+        },
+        watch: () => watchCommands(connection),
+      }
+    },
+    listen: (channel, onNotify, onLost) => listen(pool, channel, onNotify, onLost),
+  }
+}
+
+function watchCommands({ connection }: PgClient): CommitWatch {
+  if (!connection) {
+    throw new SteppingError(
+      'NOT_SUPPORTED',
+      'pg-native does not show what the server answered to COMMIT: use the JavaScript client of pg.',
+    )
+  }
+  let last: string | undefined
+  let since = Infinity
+  const onCommand = ({ text }: { text: string }): void => {
+    last = text
+    since++
+  }
+  connection.on('commandComplete', onCommand)
+  return {
+    sent() {
+      since = 0
+    },
+    // Nothing between our statement and COMMIT: no ROLLBACK TO can have taken its row away.
+    provedCommit: () => since === 1 && last === 'COMMIT',
+    end() {
+      connection.off('commandComplete', onCommand)
+      return last
+    },
+  }
+}
+
+/** On a connection beside the pool, which may be small. */
+async function listen(
+  pool: PgPool,
+  channel: string,
+  onNotify: () => void,
+  onLost: () => void,
+): Promise<() => Promise<void>> {
+  const client = new pool.Client(pool.options)
+  let closing = false
+  const lost = (): void => {
+    if (!closing) onLost()
+    closing = true
+  }
+  client.on('notification', onNotify)
+  client.on('error', lost)
+  client.on('end', lost)
+  const close = async (): Promise<void> => {
+    closing = true
+    await client.end()
+  }
+  try {
+    await client.connect()
+    await client.query(`listen "${channel}"`)
+  } catch (error) {
+    await close().catch(() => {}) // never connected
+    throw error
+  }
+  return close
+}
+
+/** `postgres://user@host:5432/database`, never with the password. */
+function addressOf({ connectionString, user, host, port, database }: PgOptions): string {
+  if (connectionString !== undefined && URL.canParse(connectionString)) {
+    const url = new URL(connectionString)
+    return `postgres://${url.username ? `${url.username}@` : ''}${url.host}${url.pathname}`
+  }
+  return `postgres://${user ? `${user}@` : ''}${host ?? 'localhost'}:${port ?? 5432}/${database ?? ''}`
+}

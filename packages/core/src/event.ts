@@ -1,0 +1,110 @@
+import type { Logger } from './logger.ts'
+
+/** What `onEvent` is told and the log prints, each as it happens. */
+export type SteppingEvent =
+  /** `retryInMs` is null when there will be no further attempt: the job is parked. */
+  | {
+      readonly type: 'step.failed'
+      readonly gid: string
+      readonly step: string
+      readonly index: number
+      readonly attempt: number
+      readonly error: Error
+      readonly retryInMs: number | null
+    }
+  /** Jobs wait for steps of these names and no process seems to know them. */
+  | { readonly type: 'step.unknown'; readonly step: string; readonly advice: string }
+  /** An attempt's time was up and it ignored its signal: it may overlap with the next one. */
+  | { readonly type: 'step.overran'; readonly gid: string; readonly step: string }
+  | { readonly type: 'job.finished'; readonly gid: string }
+  | { readonly type: 'job.rolledBack'; readonly gid: string }
+  | { readonly type: 'job.parked'; readonly gid: string; readonly step: string; readonly error: Error }
+  /** The transaction committed but the submit did not get through: query prepared will start the job. */
+  | { readonly type: 'job.submitDeferred'; readonly gid: string; readonly error: Error }
+  /** A prepared job's transaction could not be asked. It stays prepared and is asked again. */
+  | { readonly type: 'job.unresolved'; readonly gid: string; readonly error: Error; readonly retryInMs: number }
+  /** Another process may have the job now: what this attempt does counts for nothing any more. */
+  | { readonly type: 'lease.lost'; readonly gid: string; readonly step: string }
+  /** Told once, not at every try, until `store.recovered`. */
+  | { readonly type: 'store.failed'; readonly error: Error }
+  | { readonly type: 'store.recovered'; readonly afterMs: number }
+  /** Jobs were added here, this process may execute, and `start()` was not called. */
+  | { readonly type: 'start.forgotten'; readonly gid: string }
+
+/** Hands an event to the log at the level it deserves. */
+export function logEvent(logger: Logger, event: SteppingEvent): void {
+  switch (event.type) {
+    case 'step.failed': {
+      const next =
+        event.retryInMs === null ? 'not tried again' : `next try in ${seconds(event.retryInMs)}`
+      return logger.warn(
+        `job ${event.gid}: step ${event.index + 1} (${event.step}), attempt ${event.attempt} failed: ${describeError(event.error)}; ${next}`,
+        event,
+      )
+    }
+    case 'step.unknown':
+      return logger.error(
+        `jobs wait for the step ${event.step}, which no running process knows.${event.advice}`,
+        event,
+      )
+    case 'step.overran':
+      return logger.warn(
+        `job ${event.gid}: step ${event.step} went on after its time was up and ignored its signal; its next attempt may overlap with it`,
+        event,
+      )
+    case 'job.finished':
+      return logger.debug(`job ${event.gid}: finished`, event)
+    case 'job.rolledBack':
+      return logger.debug(`job ${event.gid}: dropped, its transaction rolled back`, event)
+    case 'job.parked':
+      return logger.error(
+        `job ${event.gid}: parked at step ${event.step}; when its cause is mended, call stepping.jobs.retry('${event.gid}')`,
+        event,
+      )
+    case 'job.submitDeferred':
+      return logger.warn(
+        `job ${event.gid}: committed, but the submit did not get through (${describeError(event.error)}); the transaction manager will ask and start it`,
+        event,
+      )
+    case 'job.unresolved':
+      return logger.warn(
+        `job ${event.gid}: its transaction could not be asked (${describeError(event.error)}); next try in ${seconds(event.retryInMs)}`,
+        event,
+      )
+    case 'lease.lost':
+      return logger.warn(
+        `job ${event.gid}: this process lost its lease during step ${event.step}; another attempt takes over`,
+        event,
+      )
+    case 'store.failed':
+      return logger.error(
+        `the job store does not answer (${describeError(event.error)}); trying again until it does`,
+        event,
+      )
+    case 'store.recovered':
+      return logger.warn(`the job store answers again after ${seconds(event.afterMs)}`, event)
+    case 'start.forgotten':
+      return logger.warn(
+        'jobs were added but this process does not execute any: call await stepping.start(), or create it with execute: false if others do',
+        event,
+      )
+  }
+}
+
+/** An error's message on one line; Node's connection errors may have only a code, or errors inside. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const inner = error instanceof AggregateError ? error.errors[0] : undefined
+  const text =
+    error.message || (inner ? describeError(inner) : ((error as { code?: string }).code ?? error.name))
+  return text.replaceAll(/\s*\n\s*/g, ' ').slice(0, 500)
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`
+}
+
+/** What was thrown, as an Error. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
+}

@@ -1,0 +1,80 @@
+import { SteppingError } from './errors.ts'
+import type { StandardSchema } from './standard-schema.ts'
+import { defineStep } from './step.ts'
+import type { Step } from './step.ts'
+
+export interface HttpStepArgs {
+  /** An absolute http or https URL. */
+  readonly url: string
+  /** Default: `POST` with `json`, else `GET`. */
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD'
+  /** Sent as the JSON body. */
+  readonly json?: unknown
+  /** Stored with the job as they are: no secrets. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** When one request counts as failed, in milliseconds. Default 30,000. */
+  readonly timeoutMs?: number
+}
+
+/**
+ * Calls an HTTP endpoint as a step: any 2xx is success, everything else is tried again. Every
+ * attempt carries `Idempotency-Key: <gid>/<index>`, by which the endpoint can drop repeats.
+ *
+ * @example
+ * job.addStep(httpStep, { url: 'http://shipping.internal/shipments', json: { orderId } })
+ */
+export const httpStep: Step<HttpStepArgs> = defineStep({
+  name: 'stepping.http',
+  args: httpStepSchema(),
+  async run({ args, idempotencyKey, signal }) {
+    const { url, json, headers, timeoutMs = 30_000 } = args
+    const response = await fetch(url, {
+      method: methodOf(args),
+      headers: {
+        ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+        'idempotency-key': idempotencyKey,
+        ...headers,
+      },
+      ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+    })
+    if (response.ok) {
+      await response.body?.cancel()
+      return
+    }
+    const body = await response.text()
+    throw new SteppingError(
+      'HTTP_STATUS',
+      `${methodOf(args)} ${withoutSecrets(url)} answered ${response.status}: ${body.slice(0, 200)}`,
+    )
+  },
+})
+
+function methodOf(args: HttpStepArgs): string {
+  return args.method ?? (args.json === undefined ? 'GET' : 'POST')
+}
+
+/** The URL without user, password and query, for messages. */
+function withoutSecrets(url: string): string {
+  const { origin, pathname } = new URL(url)
+  return origin + pathname
+}
+
+function httpStepSchema(): StandardSchema<HttpStepArgs> {
+  return {
+    '~standard': {
+      version: 1,
+      vendor: 'stepping',
+      validate(value) {
+        const args = value as HttpStepArgs | null | undefined
+        if (typeof args?.url !== 'string' || !URL.canParse(args.url) || !/^https?:/i.test(args.url)) {
+          return { issues: [{ path: ['url'], message: 'expected an absolute http or https URL' }] }
+        }
+        if (args.json !== undefined && ['GET', 'HEAD'].includes(methodOf(args))) {
+          return { issues: [{ path: ['json'], message: `${methodOf(args)} cannot have a body` }] }
+        }
+        return { value: args }
+      },
+    },
+  }
+}

@@ -1,0 +1,49 @@
+export { createStepping } from './stepping.ts'
+export type { Stepping, SteppingOptions } from './stepping.ts'
+export { defineStep, stepsFor } from './step.ts'
+export type { AnyStep, OnceResult, Step, StepArgs, StepContext, StepOptions } from './step.ts'
+export { httpStep } from './http-step.ts'
+export type { HttpStepArgs } from './http-step.ts'
+export { unchecked } from './standard-schema.ts'
+export type { SchemaIssue, SchemaResult, StandardSchema } from './standard-schema.ts'
+export type { JobSteps } from './job.ts'
+export type { CommittableJob, Job, JobReceipt, TransactionJob } from './job-handle.ts'
+export type { TransactionOptions } from './transaction.ts'
+export type { Health, JobAdmin, JobState, JobView } from './job-admin.ts'
+export { isSteppingError, parkJob, retryLater, SteppingError } from './errors.ts'
+export type { SteppingErrorCode, SteppingErrorOptions } from './errors.ts'
+export { describeError, toError } from './event.ts'
+export type { SteppingEvent } from './event.ts'
+export { consoleLogger, silentLogger } from './logger.ts'
+export type { Logger } from './logger.ts'
+export { retryDelayMs } from './retry-policy.ts'
+export type { Backoff } from './retry-policy.ts'
+
+// For authors of transaction managers and adapters.
+export { assertGid, newGid } from './gid.ts'
+export { hint } from './step-registry.ts'
+export { barrierRetentionMs, onceRetentionMs, safeAge } from './safe-age.ts'
+export { describeRef } from './nesting.ts'
+export type {
+  AnyDatabase,
+  Barrier,
+  BarrierKey,
+  CommittableContext,
+  Database,
+  DatabaseIdentity,
+  DatabaseLimits,
+  DatabaseRef,
+  DbContext,
+  OnceKey,
+  OnceRows,
+  PruneOptions,
+} from './db-context.ts'
+export type {
+  Enlistment,
+  JobRecord,
+  Participant,
+  StepCall,
+  StepOutcome,
+  StepRecord,
+  TransactionManager,
+} from './transaction-manager.ts'

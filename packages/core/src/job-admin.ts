@@ -1,0 +1,57 @@
+/** Where a job stands. `docs/job-states.md` has the moves between them. */
+export type JobState = 'prepared' | 'submitted' | 'finished' | 'rolledBack' | 'parked' | 'cancelled'
+
+/** A stored job as people look at it. */
+export interface JobView {
+  readonly gid: string
+  readonly app: string
+  readonly state: JobState
+  readonly steps: readonly { readonly name: string; readonly done: boolean }[]
+  /** Failed attempts of the step that is next. */
+  readonly attempts: number
+  readonly lastError: string | null
+  /** Whether a process holds the job's lease now. */
+  readonly running: boolean
+  readonly dueAt: Date
+  readonly createdAt: Date
+  readonly finishedAt: Date | null
+}
+
+/** Reading and steering jobs: `stepping.jobs`. */
+export interface JobAdmin {
+  /** The job, or null when it is unknown or its row was deleted after it finished. */
+  find(gid: string): Promise<JobView | null>
+  /**
+   * Makes a parked job run again, and a waiting one at once. The lease of a running attempt is not
+   * touched: when that attempt fails, the next one follows at once.
+   *
+   * @throws SteppingError `JOB_UNKNOWN`, `JOB_STATE` for a job that is over.
+   */
+  retry(gid: string): Promise<void>
+  /**
+   * Ends a job before its next step. A prepared job's transaction is asked first: rolled back, it
+   * is dropped; committed, it is cancelled before its first step.
+   *
+   * @throws SteppingError `JOB_UNKNOWN`, `JOB_RUNNING` while an attempt holds the lease,
+   * `JOB_STATE` for a job that is over, `BARRIER_UNDECIDED` while its transaction is open.
+   */
+  cancel(gid: string): Promise<void>
+  /** Deletes the rows of jobs that are over and past their safe age; resolves with how many. */
+  prune(): Promise<number>
+  health(): Promise<Health>
+}
+
+export interface Health {
+  /** Started, not closing, and the last look at the store succeeded. */
+  readonly ok: boolean
+  /** Attempts that run in this process now. */
+  readonly running: number
+  /** How long ago the store last answered this process; null before the first time. */
+  readonly lastPollAgeMs: number | null
+  /** Why the last look at the store failed; null when it did not. */
+  readonly error: string | null
+  /** Jobs of this app in the store by state; null while the store does not answer. */
+  readonly jobs: { readonly prepared: number; readonly submitted: number; readonly parked: number } | null
+  /** Names of steps that jobs wait for and that no process seems to know. */
+  readonly unknownSteps: readonly string[]
+}

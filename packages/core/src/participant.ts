@@ -1,0 +1,167 @@
+import { SteppingError, isSteppingError } from './errors.ts'
+import { toError } from './event.ts'
+import type { SteppingEvent } from './event.ts'
+import type { DatabaseRegistry } from './database-registry.ts'
+import { onceFor } from './once.ts'
+import { retryDelayMs } from './retry-policy.ts'
+import { safeAge } from './safe-age.ts'
+import { describeIssues } from './standard-schema.ts'
+import type { StepRegistry } from './step-registry.ts'
+import type { AnyStep } from './step.ts'
+import type { Participant, StepCall, StepOutcome } from './transaction-manager.ts'
+import type { TransactionParts } from './transaction.ts'
+
+export interface ParticipantParts extends TransactionParts {
+  readonly app: string
+  readonly registry: StepRegistry
+  readonly databases: DatabaseRegistry
+  readonly services: unknown
+}
+
+/**
+ * Stored args that an older process cannot read may be fine for a newer one: this many attempts
+ * (about a minute) go back before the job is parked.
+ */
+const invalidArgsAttempts = 6
+
+/** What a transaction manager calls back: makes attempts of steps and answers query prepared. */
+export function createParticipant(parts: ParticipantParts): Participant {
+  return {
+    app: parts.app,
+    stepNames: parts.registry.names,
+    databases: parts.databases.all,
+    report: (event: SteppingEvent) => parts.report(event),
+    runStep: async (call) => {
+      let step: AnyStep<never>
+      try {
+        step = parts.registry.get(call.name)
+      } catch (error) {
+        return { done: false, error: toError(error), interrupted: true, park: false, retryInMs: retryDelayMs(call.attempt) }
+      }
+      const error = await attempt(parts, step, call)
+      if (!error) return { done: true }
+      const outcome = failureOf(step, call, error)
+      if (!outcome.interrupted) {
+        parts.report({
+          type: 'step.failed',
+          gid: call.gid,
+          step: call.name,
+          index: call.index,
+          attempt: call.attempt,
+          error,
+          retryInMs: outcome.park ? null : outcome.retryInMs,
+        })
+      }
+      return outcome
+    },
+    queryPrepared: async ({ gid, database }) => {
+      if (!database) return 'committed'
+      return await parts.databases.get(database).barrier.resolve({
+        gid,
+        identity: database.identity,
+        notAfter: Date.now() + safeAge.jobWindowMs,
+      })
+    },
+  }
+}
+
+/** Runs the step once; resolves with the error it ended with, if any. */
+async function attempt(
+  parts: ParticipantParts,
+  step: AnyStep<never>,
+  call: StepCall,
+): Promise<Error | undefined> {
+  const time = new AbortController()
+  const signal = AbortSignal.any([call.signal, time.signal])
+  const run = runStep(parts, step, call, signal).then(
+    () => undefined,
+    (thrown: unknown) => asError(step, thrown),
+  )
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const timedOut = new Promise<Error>((resolve) => {
+    timer = setTimeout(() => {
+      const error = new SteppingError(
+        'STEP_TIMEOUT',
+        `Step ${step.name} did not end within ${step.timeoutMs} ms. Raise its timeoutMs, or pass its signal on to what it waits for.`,
+        { gid: call.gid },
+      )
+      time.abort(error)
+      // A step that obeys its signal gets a moment to end before the attempt is given up.
+      timer = setTimeout(() => {
+        parts.report({ type: 'step.overran', gid: call.gid, step: step.name })
+        resolve(error)
+      }, Math.min(1_000, step.timeoutMs))
+    }, Math.min(step.timeoutMs, 2 ** 31 - 1))
+  })
+  const error = await Promise.race([run, timedOut])
+  clearTimeout(timer)
+  // It timed out, however it ended then: an AbortError says less than the timeout.
+  return error && time.signal.aborted ? toError(time.signal.reason) : error
+}
+
+async function runStep(
+  parts: ParticipantParts,
+  step: AnyStep<never>,
+  call: StepCall,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted()
+  const args = await readArgs(step, call)
+  await step.run({
+    args: args as never,
+    gid: call.gid,
+    index: call.index,
+    attempt: call.attempt,
+    idempotencyKey: `${call.gid}/${call.index}`,
+    signal,
+    services: parts.services as never,
+    once: onceFor(parts, call),
+  })
+}
+
+async function readArgs(step: AnyStep<never>, call: StepCall): Promise<unknown> {
+  const args: unknown = call.args === undefined ? undefined : JSON.parse(call.args)
+  if (!step.schema) return args
+  const result = await step.schema['~standard'].validate(args)
+  if (!result.issues) return result.value
+  throw new SteppingError(
+    'ARGS_INVALID',
+    `The stored args of step ${step.name} do not fit its schema any more: ${describeIssues(result.issues)}.`,
+    { gid: call.gid },
+  )
+}
+
+function failureOf(
+  step: AnyStep<never>,
+  call: StepCall,
+  error: Error,
+): Extract<StepOutcome, { done: false }> {
+  const wanted = isSteppingError(error, 'STEP_RETRY') ? error.retryAfterMs : undefined
+  const limit = isSteppingError(error, 'ARGS_INVALID')
+    ? Math.min(invalidArgsAttempts, step.maxAttempts)
+    : step.maxAttempts
+  return {
+    done: false,
+    error,
+    interrupted: call.signal.aborted,
+    park: isSteppingError(error, 'STEP_PARKED') || (wanted === undefined && call.attempt >= limit),
+    retryInMs: wanted ?? retryDelayMs(call.attempt, step.backoff),
+  }
+}
+
+function asError(step: AnyStep<never>, thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown
+  return new SteppingError(
+    'STEP_THREW_NON_ERROR',
+    `Step ${step.name} threw ${printable(thrown)}, which is not an Error and carries no stack. Throw an Error.`,
+    { cause: thrown },
+  )
+}
+
+function printable(thrown: unknown): string {
+  try {
+    return (typeof thrown === 'string' ? JSON.stringify(thrown) : String(thrown)).slice(0, 200)
+  } catch {
+    return `a ${typeof thrown}` // Object.create(null) has no toString
+  }
+}

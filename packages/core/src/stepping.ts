@@ -1,0 +1,223 @@
+import { DatabaseRegistry } from './database-registry.ts'
+import type { AnyDatabase, CommittableContext, Database, DbContext } from './db-context.ts'
+import { SteppingError } from './errors.ts'
+import { logEvent } from './event.ts'
+import type { SteppingEvent } from './event.ts'
+import { httpStep } from './http-step.ts'
+import type { JobAdmin } from './job-admin.ts'
+import { JobHandle } from './job-handle.ts'
+import type { CommittableJob, Job, TransactionJob } from './job-handle.ts'
+import { JobDraft } from './job.ts'
+import type { JobSteps } from './job.ts'
+import { consoleLogger } from './logger.ts'
+import type { Logger } from './logger.ts'
+import { createParticipant } from './participant.ts'
+import { StepRegistry } from './step-registry.ts'
+import type { AnyStep } from './step.ts'
+import type { TransactionManager } from './transaction-manager.ts'
+import { runInTransaction } from './transaction.ts'
+import type { TransactionOptions, TransactionParts } from './transaction.ts'
+
+export type SteppingOptions<Services = unknown> = {
+  /** This app's name, stored with its jobs: processes of one name share them. */
+  readonly app: string
+  readonly tm: TransactionManager
+  /** Every database whose transactions jobs are tied to, or that steps use `once` on. */
+  readonly databases?: readonly AnyDatabase[]
+  /** Every step this app adds to jobs or runs. `httpStep` is always there. */
+  readonly steps: readonly AnyStep<Services>[]
+  /** False: this process only adds jobs, others run them. */
+  readonly execute?: boolean
+  /** Replaces the default log, which prints warnings and errors to stderr. */
+  readonly logger?: Logger
+  /** Told everything that happens, in this process. It must not throw. */
+  readonly onEvent?: (event: SteppingEvent) => void
+} & ServicesOption<Services>
+
+type ServicesOption<Services> = unknown extends Services
+  ? { readonly services?: undefined }
+  : { readonly services: Services }
+
+export interface Stepping extends AsyncDisposable {
+  readonly app: string
+  readonly jobs: Omit<JobAdmin, 'health'>
+  /**
+   * Creates or upgrades the tables of all registered databases and of the transaction manager.
+   * Run it when deploying. Repeating it changes nothing; nothing else ever does DDL.
+   */
+  migrate(): Promise<void>
+  /**
+   * Checks every database and begins to execute jobs.
+   *
+   * @throws SteppingError `SCHEMA_MISSING`, `SCHEMA_OLDER`, `SCHEMA_NEWER`, `CLOCK_SKEW`,
+   * `DATABASE_UNREACHABLE`, `ALREADY_STARTED`, `CLOSED`.
+   */
+  start(): Promise<void>
+  /** Lets running steps end (then aborts their signals), gives everything else back, and stops. */
+  close(): Promise<void>
+  health(): ReturnType<JobAdmin['health']>
+  /** A job without a transaction. */
+  createJob(options?: { readonly gid?: string }): Job
+  /** A job tied to an open transaction that it can commit. */
+  createJob(context: CommittableContext, options?: { readonly gid?: string }): CommittableJob
+  /** A job tied to an open transaction. */
+  createJob(context: DbContext, options?: { readonly gid?: string }): TransactionJob
+  /**
+   * Runs `work` in a transaction of `database`; the steps it adds to `job` are done if and only if
+   * that transaction commits. Resolves with what `work` returned.
+   *
+   * @throws what `work` threw, unchanged; SteppingError `TRANSACTION_ROLLED_BACK`,
+   * `TRANSACTION_OUTCOME_UNKNOWN`, `TRANSACTION_NESTED`, `JOB_DUPLICATE`,
+   * `DATABASE_NOT_REGISTERED` and those of `Database.identity`.
+   */
+  transaction<Tx, R, O>(
+    database: Database<Tx, DbContext, O>,
+    work: (tx: Tx, job: JobSteps) => Promise<R>,
+    options?: TransactionOptions<NoInfer<O>>,
+  ): Promise<R>
+}
+
+/** How long a process may add jobs without `start()` before the log says so. */
+const startForgottenMs = 5_000
+
+/**
+ * Puts an app together: its transaction manager, databases and steps. Nothing is connected yet.
+ *
+ * @throws SteppingError `STEP_DUPLICATE`, `DATABASE_DUPLICATE`.
+ */
+export function createStepping<Services = unknown>(options: SteppingOptions<Services>): Stepping {
+  return new SteppingEngine(options as SteppingOptions<unknown>)
+}
+
+class SteppingEngine implements Stepping {
+  readonly app: string
+  readonly #options: SteppingOptions
+  readonly #registry: StepRegistry
+  readonly #databases: DatabaseRegistry
+  readonly #background = new Set<Promise<unknown>>()
+  readonly #parts: TransactionParts
+  #state: 'new' | 'started' | 'closed' = 'new'
+  #closing: Promise<void> | undefined
+  #reminder: ReturnType<typeof setTimeout> | undefined
+
+  constructor(options: SteppingOptions) {
+    const { app, tm, databases = [], steps } = options
+    this.app = app
+    this.#options = options
+    this.#registry = new StepRegistry([...steps, httpStep] as readonly AnyStep<never>[])
+    this.#databases = new DatabaseRegistry(tm.database ? [...databases, tm.database] : databases)
+    this.#parts = {
+      tm,
+      report: (event) => this.#report(event),
+      inBackground: (work) => this.#inBackground(work),
+      createDraft: (gid) => this.#createDraft(gid),
+      assertRegistered: (database) => this.#databases.assertRegistered(database),
+    }
+  }
+
+  get jobs(): JobAdmin {
+    const { jobs } = this.#options.tm
+    if (jobs) return jobs
+    throw new SteppingError('NOT_SUPPORTED', 'This transaction manager cannot list or steer jobs.')
+  }
+
+  async health(): ReturnType<JobAdmin['health']> {
+    return await this.jobs.health()
+  }
+
+  async migrate(): Promise<void> {
+    for (const database of this.#databases.all) await database.migrate()
+    await this.#options.tm.migrate?.()
+  }
+
+  async start(): Promise<void> {
+    this.#assertOpen()
+    if (this.#state === 'started') {
+      throw new SteppingError('ALREADY_STARTED', `Stepping for ${this.app} was started already.`)
+    }
+    this.#state = 'started'
+    clearTimeout(this.#reminder)
+    try {
+      for (const database of this.#databases.all) await database.identity()
+      const participant = createParticipant({
+        ...this.#parts,
+        app: this.app,
+        registry: this.#registry,
+        databases: this.#databases,
+        services: this.#options.services,
+      })
+      await this.#options.tm.start(participant, { execute: this.#options.execute ?? true })
+    } catch (error) {
+      if (this.#state === 'started') this.#state = 'new'
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#state = 'closed'
+    clearTimeout(this.#reminder)
+    this.#closing ??= (async () => {
+      await Promise.all(this.#background)
+      await this.#options.tm.close()
+    })()
+    await this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  createJob(
+    first: DbContext | { gid?: string } = {},
+    second: { gid?: string } = {},
+  ): Job & CommittableJob {
+    const context = 'database' in first ? first : undefined
+    if (context) this.#databases.assertRegistered(context.database)
+    const { gid } = context ? second : (first as { gid?: string })
+    return new JobHandle(this.#parts, this.#createDraft(gid), context)
+  }
+
+  async transaction<Tx, R, O>(
+    database: Database<Tx, DbContext, O>,
+    work: (tx: Tx, job: JobSteps) => Promise<R>,
+    options?: TransactionOptions<NoInfer<O>>,
+  ): Promise<R> {
+    return await runInTransaction(this.#parts, database, work, options)
+  }
+
+  #createDraft(gid: string | undefined): JobDraft {
+    this.#assertOpen()
+    const draft = new JobDraft({ app: this.app, registry: this.#registry, gid })
+    if (this.#state === 'new' && this.#options.execute !== false) this.#remind(draft.gid)
+    return draft
+  }
+
+  #remind(gid: string): void {
+    if (this.#reminder !== undefined) return
+    this.#reminder = setTimeout(
+      () => this.#report({ type: 'start.forgotten', gid }),
+      startForgottenMs,
+    )
+    // In Node a timer is an object that would keep the process alive; in a browser it is a number.
+    ;(this.#reminder as { unref?: () => void }).unref?.()
+  }
+
+  #assertOpen(): void {
+    if (this.#state !== 'closed') return
+    throw new SteppingError('CLOSED', `Stepping for ${this.app} is closed: create another one.`)
+  }
+
+  #inBackground(work: Promise<unknown>): void {
+    this.#background.add(work)
+    void work.finally(() => this.#background.delete(work))
+  }
+
+  #report(event: SteppingEvent): void {
+    try {
+      logEvent(this.#options.logger ?? consoleLogger, event)
+      this.#options.onEvent?.(event)
+    } catch {
+      // A log that fails must not decide what becomes of a job.
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import { bindToTransaction } from './binding.ts'
+import type { Binding, SendParts } from './binding.ts'
+import type { AnyDatabase, Database, DbContext } from './db-context.ts'
+import { isSteppingError, SteppingError } from './errors.ts'
+import type { JobDraft } from './job.ts'
+import { assertNotNested, insideTransaction } from './nesting.ts'
+
+/** Sends a job from inside a transaction; the draft is made anew for each run of the callback. */
+export interface TransactionParts extends SendParts {
+  createDraft(gid: string | undefined): JobDraft
+  assertRegistered(database: AnyDatabase): void
+}
+
+export interface TransactionOptions<O = unknown> {
+  /** A gid of the caller's own, for example the id of the message that is being handled. */
+  readonly gid?: string
+  /** The library's own options, such as the isolation level. */
+  readonly database?: O
+  /** Opens this transaction although one of the same database is open around it. */
+  readonly independent?: boolean
+}
+
+/** One run of the callback. */
+interface Run {
+  readonly job: JobDraft
+  binding?: Binding
+}
+
+/**
+ * Runs `work` in a transaction of `database` and ties the steps that it added to that transaction.
+ * Resolves with its value once the transaction committed; the steps are then durable. Without any
+ * step it is a plain transaction.
+ */
+export async function runInTransaction<Tx, R, O>(
+  parts: TransactionParts,
+  database: Database<Tx, DbContext, O>,
+  work: (tx: Tx, job: JobDraft, context: DbContext) => Promise<R>,
+  options: TransactionOptions<O> = {},
+): Promise<R> {
+  parts.assertRegistered(database)
+  assertNotNested(database, options.independent ?? false)
+  // Asked before the transaction is open, so that a missing schema costs no work and a
+  // single-connection database does not wait for itself.
+  const identity = await database.identity()
+  let run: Run | undefined
+  const attempt = async (tx: Tx): Promise<R> => {
+    const context = database.context(tx)
+    // The library began again: what the earlier run bound went away with its transaction, or is
+    // left to query prepared.
+    run?.job.abandon()
+    run?.binding?.notCommitted()
+    const { job } = (run = { job: parts.createDraft(options.gid) } as Run)
+    const value = await work(tx, job, context)
+    job.freeze()
+    if (job.isEmpty) return value
+    const record = await job.record({ database: { ...database.ref, identity } })
+    await context.assertUsable()
+    // The last statement of the transaction: a savepoint of the user's that is rolled back
+    // cannot take it along.
+    run.binding = await bindToTransaction(parts, record, context)
+    return value
+  }
+  let value: R
+  try {
+    value = await insideTransaction(database, () => database.transaction(attempt, options.database))
+  } catch (error) {
+    run?.job.freeze()
+    run?.binding?.notCommitted()
+    throw run ? withGid(error, run.job.gid) : error
+  }
+  await run?.binding?.committed()
+  return value
+}
+
+/** An adapter that lost the answer to COMMIT does not know the job; the caller needs its gid to look. */
+function withGid(error: unknown, gid: string): unknown {
+  if (!isSteppingError(error, 'TRANSACTION_OUTCOME_UNKNOWN')) return error
+  return new SteppingError(error.code, `${error.message} The job's gid is ${gid}.`, { gid, cause: error.cause })
+}

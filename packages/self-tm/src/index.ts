@@ -1,0 +1,24 @@
+export { selfTm } from './self-tm.ts'
+export type { SelfTmOptions } from './self-tm.ts'
+export { memoryJobStore } from './store/memory-job-store.ts'
+export type { MemoryJobStoreOptions } from './store/memory-job-store.ts'
+export { sqlJobStore } from './store/sql-job-store.ts'
+export type { SqlJobStoreOptions } from './store/sql-job-store.ts'
+export { printSchema } from './print-schema.ts'
+export { legalMoves } from './job-state.ts'
+
+// For authors of stores.
+export { assertSameContent, contentOf, decodeDatabase, decodeSteps } from './store/job-content.ts'
+export type { JobContent } from './store/job-content.ts'
+export type {
+  Claim,
+  Claimed,
+  ClaimRequest,
+  HeldLease,
+  JobLedger,
+  JobStore,
+  LeaseRequest,
+  Settlement,
+  SettleResult,
+  Submitted,
+} from './store/job-store.ts'

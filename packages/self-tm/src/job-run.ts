@@ -1,0 +1,208 @@
+import { describeError, isSteppingError, retryDelayMs, SteppingError, toError } from '@stepping/core'
+import type { Participant, StepOutcome, StepRecord } from '@stepping/core'
+import { Lease } from './lease.ts'
+import type { Settled, Settler } from './settler.ts'
+import type { Claim, JobStore, Settlement } from './store/job-store.ts'
+
+export interface JobRunParts {
+  readonly participant: Participant
+  readonly settler: Settler
+  readonly store: Pick<JobStore, 'renew'>
+  readonly leaseMs: number
+}
+
+/** While a transaction is open its job is asked about again this soon, then ever less often. */
+const openTransactionBackoff = { firstMs: 500, capMs: 10_000 }
+
+/** How long another process gets to take a job whose next step this one does not know. */
+const unknownStepMs = 1_000
+
+type Failure = Extract<StepOutcome, { done: false }>
+type Ending = Settlement extends infer S
+  ? S extends Settlement
+    ? Omit<S, 'gid' | 'token' | 'cursor'>
+    : never
+  : never
+
+/** One claimed job in this process, from its claim until its lease is given up or lost. */
+export class JobRun {
+  readonly gid: string
+  readonly token: number
+  /** Resolves when the run is over and nothing of it goes on, except a step that ignored its timeout. */
+  readonly over: Promise<void>
+  readonly #parts: JobRunParts
+  readonly #claim: Claim
+  readonly #lease: Lease
+  #cursor: number
+  #draining = false
+  /** Its last ending is being written: that gives the lease up, so a renewal finds nothing. */
+  #ending = false
+
+  /**
+   * @param sentAtMs When the request that got the lease was sent, on the monotonic clock.
+   * @param proven False: nobody confirmed the commit of the job's row, so the row is looked at first.
+   */
+  constructor(parts: JobRunParts, claim: Claim, sentAtMs: number, proven = true) {
+    this.gid = claim.gid
+    this.token = claim.token
+    this.#parts = parts
+    this.#claim = claim
+    this.#cursor = claim.cursor
+    this.#lease = new Lease(claim.gid, parts.leaseMs, sentAtMs)
+    this.over = this.#run(proven).finally(() => this.#lease.end())
+  }
+
+  /** The store confirmed the lease. */
+  renewed(sentAtMs: number): void {
+    if (!this.#ending) this.#lease.extend(sentAtMs)
+  }
+
+  /** The store does not know this lease any more. */
+  lost(why: string): void {
+    if (!this.#ending) this.#lease.lose(why)
+  }
+
+  /** Stops after the step that runs now. */
+  drain(): void {
+    this.#draining = true
+  }
+
+  /** Tells the running step to stop. */
+  interrupt(): void {
+    this.#draining = true
+    this.#lease.abort(
+      new SteppingError('STEP_INTERRUPTED', `The app is closing: job ${this.gid} goes on later.`, {
+        gid: this.gid,
+      }),
+    )
+  }
+
+  async #run(proven: boolean): Promise<void> {
+    try {
+      if (!proven && !(await this.#isCommitted())) return
+      if (this.#claim.state === 'prepared' && !(await this.#resolve())) return
+      while (await this.#runStep()) {}
+    } catch {
+      // Closing, or the store refuses whatever is written about this job: its lease runs out and
+      // the job is claimed again.
+    }
+  }
+
+  /**
+   * The insert carried a lease and the library said that its transaction committed, but a
+   * roll-back that it did not notice would have taken the row along. Renewing is the proof.
+   */
+  async #isCommitted(): Promise<boolean> {
+    const renewed = await this.#parts.store.renew([this], this.#parts.leaseMs)
+    return renewed.has(this.gid)
+  }
+
+  /** Asks whether a prepared job's transaction committed. @returns whether its steps may run. */
+  async #resolve(): Promise<boolean> {
+    const { gid, database, attempts } = this.#claim
+    const { participant, leaseMs } = this.#parts
+    try {
+      const outcome = await participant.queryPrepared({ gid, ...(database && { database }) })
+      if (outcome === 'committed') return await this.#goOn({ to: 'submitted', leaseMs })
+      if (await this.#end({ to: 'rolledBack' })) participant.report({ type: 'job.rolledBack', gid })
+    } catch (thrown) {
+      const error = toError(thrown)
+      const retryInMs = retryDelayMs(attempts + 1, openTransactionBackoff)
+      // An open transaction is nothing to report: it is only not over yet.
+      if (!isSteppingError(error, 'BARRIER_UNDECIDED')) {
+        participant.report({ type: 'job.unresolved', gid, error, retryInMs })
+      }
+      await this.#end({ to: 'retried', inMs: retryInMs, error: describeError(error) })
+    }
+    return false
+  }
+
+  /** Makes one attempt of the next step. @returns whether to go on with the one after it. */
+  async #runStep(): Promise<boolean> {
+    const { participant } = this.#parts
+    const step = this.#claim.steps[this.#cursor]!
+    if (this.#draining || !this.#lease.isHeld) return await this.#end({ to: 'returned', inMs: 0 }, false)
+    if (!participant.stepNames.includes(step.name)) {
+      return await this.#end({ to: 'returned', inMs: unknownStepMs }, false)
+    }
+    const failed = this.#cursor === this.#claim.cursor ? this.#claim.attempts : 0
+    const outcome = await participant.runStep({
+      ...step,
+      gid: this.gid,
+      index: this.#cursor,
+      attempt: failed + 1,
+      signal: this.#lease.signal,
+    })
+    return outcome.done ? await this.#complete() : await this.#fail(step, outcome)
+  }
+
+  async #complete(): Promise<boolean> {
+    const { participant, leaseMs } = this.#parts
+    const next = this.#claim.steps[this.#cursor + 1]
+    if (next) {
+      if (!(await this.#goOn({ to: 'advanced', nextStep: next.name, leaseMs }))) return false
+      this.#cursor++
+      return true
+    }
+    if (await this.#end({ to: 'finished' })) {
+      participant.report({ type: 'job.finished', gid: this.gid })
+    }
+    return false
+  }
+
+  async #fail(step: StepRecord, outcome: Failure): Promise<boolean> {
+    const { participant } = this.#parts
+    if (isSteppingError(this.#lease.signal.reason, 'LEASE_LOST')) {
+      participant.report({ type: 'lease.lost', gid: this.gid, step: step.name })
+    }
+    if (outcome.interrupted) return await this.#end({ to: 'returned', inMs: 0 }, false)
+    const error = describeError(outcome.error)
+    if (!outcome.park) return await this.#end({ to: 'retried', inMs: outcome.retryInMs, error }, false)
+    if (await this.#end({ to: 'parked', error })) {
+      participant.report({ type: 'job.parked', gid: this.gid, step: step.name, error: outcome.error })
+    }
+    return false
+  }
+
+  /**
+   * Writes progress that keeps the lease. The next step must not begin before this is durable, and
+   * the renewed deadline counts from when it was sent.
+   */
+  async #goOn(ending: Ending): Promise<boolean> {
+    const { result, sentAtMs } = await this.#settle(ending)
+    if (result === 'saved') {
+      this.#lease.extend(sentAtMs)
+      return true
+    }
+    this.#reportLost()
+    return false
+  }
+
+  /** Writes how the run ends. @returns `then`, or false if the lease was lost meanwhile. */
+  async #end(ending: Ending, then = true): Promise<boolean> {
+    this.#ending = true
+    const { result } = await this.#settle(ending)
+    if (result === 'lost' && ending.to !== 'returned') this.#reportLost()
+    return result === 'saved' && then
+  }
+
+  async #settle(ending: Ending): Promise<Settled> {
+    const held = { gid: this.gid, token: this.token, cursor: this.#cursor }
+    const { settler } = this.#parts
+    try {
+      return await settler.settle({ ...held, ...ending } as Settlement)
+    } catch (error) {
+      // The store refuses this very ending: a person has to see why, and words of our own it takes.
+      return await settler.settle({
+        ...held,
+        to: 'parked',
+        error: `what came of it could not be stored (${describeError(error).slice(0, 100).replaceAll(/[^ -~]/g, '?')})`,
+      })
+    }
+  }
+
+  #reportLost(): void {
+    const step = this.#claim.steps[this.#cursor]?.name ?? ''
+    this.#parts.participant.report({ type: 'lease.lost', gid: this.gid, step })
+  }
+}

@@ -1,0 +1,58 @@
+import { SteppingError } from '@stepping/core'
+import { monotonicMs } from './clock.ts'
+
+/** The share of a lease that its holder relies on; the rest is for slow timers and clock drift. */
+const usable = 0.9
+
+/**
+ * What a process knows of its hold on a job. The store's lease counts from when the store wrote
+ * it, which is after the request was sent; this deadline counts from the sending, so it ends first
+ * whatever the network did in between.
+ */
+export class Lease {
+  readonly #gid: string
+  readonly #leaseMs: number
+  readonly #controller = new AbortController()
+  #deadline = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(gid: string, leaseMs: number, sentAtMs: number) {
+    this.#gid = gid
+    this.#leaseMs = leaseMs
+    this.extend(sentAtMs)
+  }
+
+  /** Aborts when the lease is lost or the process is closing; steps get it. */
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** Asked before each step: timers come late when the process was busy or asleep. */
+  get isHeld(): boolean {
+    return !this.signal.aborted && monotonicMs() < this.#deadline
+  }
+
+  /** The store confirmed the lease by a request that was sent at this time. */
+  extend(sentAtMs: number): void {
+    this.#deadline = Math.max(this.#deadline, sentAtMs + this.#leaseMs * usable)
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.lose('it could not be renewed in time'), this.#deadline - monotonicMs())
+  }
+
+  lose(why: string): void {
+    this.abort(
+      new SteppingError('LEASE_LOST', `This process lost job ${this.#gid}: ${why}. Another attempt takes over.`, {
+        gid: this.#gid,
+      }),
+    )
+  }
+
+  abort(reason: SteppingError): void {
+    clearTimeout(this.#timer)
+    this.#controller.abort(reason)
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+  }
+}

@@ -1,0 +1,184 @@
+import { isSteppingError, SteppingError } from '@stepping/core'
+import type {
+  AnyDatabase,
+  DbContext,
+  Enlistment,
+  JobAdmin,
+  JobRecord,
+  Participant,
+  TransactionManager,
+} from '@stepping/core'
+import type { AnySqlDatabase } from '@stepping/sql'
+import { Cleaner } from './cleaner.ts'
+import { monotonicMs } from './clock.ts'
+import { jobAdmin } from './job-admin.ts'
+import { Listener } from './listener.ts'
+import { Notifier } from './notifier.ts'
+import { sqlJobStore } from './store/sql-job-store.ts'
+import type { SqlJobStoreOptions } from './store/sql-job-store.ts'
+import type { Claim, JobStore } from './store/job-store.ts'
+import { Worker } from './worker.ts'
+import type { Slot } from './worker.ts'
+
+export type SelfTmOptions = (
+  | ({ readonly database: AnySqlDatabase; readonly store?: undefined } & SqlJobStoreOptions)
+  | { readonly store: JobStore; readonly database?: undefined }
+) & {
+  /** Jobs that run at once in this process. Default 50. */
+  readonly concurrency?: number
+  /** How long a job stays with a process that died, at most. Default 10,000; renewed every third of it. */
+  readonly leaseMs?: number
+  /** How often the store is looked at when nothing is heard. Default 2,000. */
+  readonly pollMs?: number
+  /** How long `close()` lets running steps go on before it aborts their signals. Default 10,000. */
+  readonly drainMs?: number
+  /** How often rows past their safe age are deleted. Default 3,600,000 (an hour). */
+  readonly pruneEveryMs?: number
+}
+
+/**
+ * The transaction manager inside the app: the app that starts a job runs it, from rows in a
+ * database that it has anyway. Processes of one app share the work by leases.
+ *
+ * @example
+ * selfTm({ database: orders })
+ */
+export function selfTm(options: SelfTmOptions): TransactionManager {
+  return new SelfTransactionManager(options)
+}
+
+class SelfTransactionManager implements TransactionManager {
+  readonly database?: AnyDatabase
+  readonly jobs: JobAdmin
+  readonly #options: SelfTmOptions
+  readonly #store: JobStore
+  readonly #owner = `${process.pid}-${crypto.randomUUID().slice(0, 8)}`
+  readonly #notifiers = new Map<string, Notifier>()
+  /** Jobs whose sending was not answered: found in the store, they are no duplicates. */
+  readonly #unanswered = new WeakSet<JobRecord>()
+  #participant: Participant | undefined
+  #worker: Worker | undefined
+  #listener: Listener | undefined
+  #cleaner: Cleaner | undefined
+
+  constructor(options: SelfTmOptions) {
+    this.#options = options
+    this.#store = options.store ?? sqlJobStore(options.database, options)
+    if (this.#store.database) this.database = this.#store.database
+    this.jobs = jobAdmin(this.#store, () => ({
+      participant: this.#participant,
+      worker: this.#worker,
+      wake: () => this.#wake(),
+    }))
+  }
+
+  async migrate(): Promise<void> {
+    await this.#store.migrate()
+  }
+
+  async start(participant: Participant, { execute }: { execute: boolean }): Promise<void> {
+    await this.#store.assertReady()
+    this.#participant = participant
+    if (!execute) return
+    const { concurrency = 50, leaseMs = 10_000, pollMs = 2_000, drainMs = 10_000 } = this.#options
+    const worker = new Worker({
+      store: this.#store,
+      participant,
+      owner: this.#owner,
+      concurrency,
+      leaseMs,
+      pollMs,
+      drainMs,
+    })
+    this.#worker = worker
+    worker.start()
+    this.#listener = new Listener(this.#store, participant.app, () => worker.wake())
+    this.#cleaner = new Cleaner(this.jobs, this.#options.pruneEveryMs ?? 3_600_000)
+  }
+
+  async close(): Promise<void> {
+    this.#cleaner?.close()
+    await this.#listener?.close()
+    await this.#worker?.close()
+    await Promise.all([...this.#notifiers.values()].map((notifier) => notifier.close()))
+  }
+
+  async prepare(job: JobRecord): Promise<void> {
+    await this.#store.prepare(job)
+  }
+
+  async submit(job: JobRecord): Promise<void> {
+    const slot = this.#reserve()
+    const sentAtMs = monotonicMs()
+    let submitted
+    try {
+      submitted = await this.#store.submit(job, slot && this.#lease())
+    } catch (error) {
+      slot?.free()
+      // The store's own refusals are answers; anything else may have arrived all the same.
+      if (!isSteppingError(error) || error.code === 'DATABASE_UNREACHABLE') this.#unanswered.add(job)
+      throw error
+    }
+    if (submitted.started) return this.#begin(job, slot, submitted.token, sentAtMs, true)
+    slot?.free()
+    if (job.database || this.#unanswered.has(job)) return
+    throw new SteppingError(
+      'JOB_DUPLICATE',
+      `A job with the gid ${job.gid} exists already. If the gid is a message's id, the message was handled.`,
+      { gid: job.gid },
+    )
+  }
+
+  async enlist(context: DbContext, job: JobRecord): Promise<Enlistment | undefined> {
+    // With a lease nobody else may take the row, so only where this process sees the commit itself.
+    const slot = job.byHand ? undefined : this.#reserve()
+    const sentAtMs = monotonicMs()
+    let enlisted = false
+    try {
+      enlisted = await this.#store.enlist(context, job, slot && this.#lease())
+    } finally {
+      if (!enlisted) slot?.free()
+    }
+    if (!enlisted) return undefined
+    return {
+      committed: (proven) => this.#begin(job, slot, 1, sentAtMs, proven),
+      notCommitted: () => slot?.free(),
+    }
+  }
+
+  async abort(job: JobRecord): Promise<void> {
+    const seen = await this.#store.find(job.gid)
+    if (seen?.state === 'prepared') await this.#store.end(seen, 'rolledBack')
+  }
+
+  #reserve(): Slot | undefined {
+    const known = this.#participant?.stepNames
+    return known && this.#worker?.reserve()
+  }
+
+  #lease(): { owner: string; leaseMs: number } {
+    return { owner: this.#owner, leaseMs: this.#options.leaseMs ?? 10_000 }
+  }
+
+  /** The job is durable: run it here if a slot was kept for it, else say that there is work. */
+  #begin(
+    job: JobRecord,
+    slot: Slot | undefined,
+    token: number | undefined,
+    sentAtMs: number,
+    proven: boolean,
+  ): void {
+    if (!slot || token === undefined) return this.#wake(job.app)
+    const { gid, steps, database } = job
+    const claim: Claim = { gid, token, state: 'submitted', steps, cursor: 0, attempts: 0, ...(database && { database }) }
+    slot.run(claim, sentAtMs, proven)
+  }
+
+  #wake(app: string | undefined = this.#participant?.app): void {
+    this.#worker?.wake()
+    if (app === undefined) return
+    let notifier = this.#notifiers.get(app)
+    if (!notifier) this.#notifiers.set(app, (notifier = new Notifier(this.#store, app)))
+    notifier.tell()
+  }
+}

@@ -1,0 +1,105 @@
+import { monotonicMs } from './clock.ts'
+import type { JobStore, Settlement, SettleResult } from './store/job-store.ts'
+
+export interface Settled {
+  readonly result: SettleResult
+  /** When the statement that wrote it was sent, on the monotonic clock. */
+  readonly sentAtMs: number
+}
+
+interface Waiting {
+  readonly settlement: Settlement
+  resolve(settled: Settled): void
+  reject(error: unknown): void
+}
+
+export interface SettlerParts {
+  readonly store: Pick<JobStore, 'settle' | 'isRefusal'>
+  onFailure(error: unknown): void
+  onSuccess(): void
+}
+
+/** The most endings that one statement writes. */
+const maxBatch = 500
+
+/**
+ * Group commit: while one statement writes, further endings gather, and the next statement writes
+ * them all. Each caller waits until its own is durable. What the store cannot take now is sent
+ * again until it can, or until `close`: an ending that is not written means a step done twice.
+ */
+export class Settler {
+  readonly #parts: SettlerParts
+  #waiting: Waiting[] = []
+  #flushing: Promise<void> | undefined
+  readonly #closed = new AbortController()
+
+  constructor(parts: SettlerParts) {
+    this.#parts = parts
+  }
+
+  /** Resolves when the ending is durable or refused; rejects if the store refuses this very one, or at `close`. */
+  async settle(settlement: Settlement): Promise<Settled> {
+    return await new Promise<Settled>((resolve, reject) => {
+      this.#waiting.push({ settlement, resolve, reject })
+      this.#flushing ??= this.#flush()
+    })
+  }
+
+  /** Gives up what cannot be written any more; what is under way ends first. */
+  async close(): Promise<void> {
+    this.#closed.abort()
+    await this.#flushing
+  }
+
+  async #flush(): Promise<void> {
+    // A turn of the event loop, so that endings of the same moment share the first statement.
+    await new Promise((resolve) => setImmediate(resolve))
+    for (let failures = 0; this.#waiting.length > 0; ) {
+      const batch = this.#waiting.splice(0, maxBatch)
+      try {
+        await this.#write(batch)
+        failures = 0
+      } catch (error) {
+        this.#parts.onFailure(error)
+        if (this.#closed.signal.aborted) for (const each of batch) each.reject(error)
+        else this.#waiting.unshift(...batch)
+        await this.#pause(Math.min(1_000, 50 * 2 ** failures++))
+      }
+    }
+    this.#flushing = undefined
+  }
+
+  /** Rejects when the batch has to be sent again. */
+  async #write(batch: readonly Waiting[]): Promise<void> {
+    const { store, onSuccess } = this.#parts
+    const sentAtMs = monotonicMs()
+    let results
+    try {
+      results = await store.settle(batch.map(({ settlement }) => settlement))
+    } catch (error) {
+      if (!store.isRefusal?.(error)) throw error
+      if (batch.length === 1) return batch[0]!.reject(error)
+      // One row that the store refuses fails its whole batch: written singly, only that one fails.
+      for (const each of batch) await this.#write([each])
+      return
+    }
+    onSuccess()
+    for (const each of batch) {
+      each.resolve({ result: results.get(each.settlement.gid) ?? 'lost', sentAtMs })
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    const { signal } = this.#closed
+    if (signal.aborted) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(done, ms)
+      function done(): void {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      signal.addEventListener('abort', done)
+    })
+  }
+}

@@ -1,0 +1,57 @@
+import { SteppingError } from '@stepping/core'
+import type { DatabaseIdentity, JobRecord, StepRecord } from '@stepping/core'
+
+/**
+ * Steps as they are stored: `[["CreateOrder",{"sku":"A1"}],["SendMail"]]`. Text, not jsonb, which
+ * would refuse a NUL and reorder keys; and legible to whoever looks at the row.
+ */
+export function encodeSteps(steps: readonly StepRecord[]): string {
+  const parts = steps.map(({ name, args }) =>
+    args === undefined ? `[${JSON.stringify(name)}]` : `[${JSON.stringify(name)},${args}]`,
+  )
+  return `[${parts.join(',')}]`
+}
+
+export function decodeSteps(text: string): readonly StepRecord[] {
+  return (JSON.parse(text) as [string, unknown?][]).map((part) =>
+    part.length === 1 ? { name: part[0] } : { name: part[0], args: JSON.stringify(part[1]) },
+  )
+}
+
+export function encodeDatabase(database: DatabaseIdentity | undefined): string | null {
+  if (!database) return null
+  const { name, tenant, identity } = database
+  return JSON.stringify({ name, tenant, identity })
+}
+
+export function decodeDatabase(text: string | null): { database?: DatabaseIdentity } {
+  return text === null ? {} : { database: JSON.parse(text) as DatabaseIdentity }
+}
+
+/** What makes two messages with one gid the same message. */
+export interface JobContent {
+  readonly app: string
+  readonly steps: string
+  readonly database: string | null
+}
+
+export function contentOf(job: JobRecord): JobContent {
+  return { app: job.app, steps: encodeSteps(job.steps), database: encodeDatabase(job.database) }
+}
+
+/** @throws SteppingError `JOB_CONFLICT` */
+export function assertSameContent(gid: string, stored: JobContent, sent: JobContent): void {
+  for (const part of ['app', 'steps', 'database'] as const) {
+    if (stored[part] === sent[part]) continue
+    throw new SteppingError(
+      'JOB_CONFLICT',
+      `A job with the gid ${gid} exists with another ${part === 'steps' ? 'list of steps' : part}. Use a gid for one job only.`,
+      { gid },
+    )
+  }
+}
+
+/** A job whose row can be deleted as soon as it is done: its only insert cannot arrive twice. */
+export function isSentOnce(job: JobRecord, inTransaction: boolean): boolean {
+  return inTransaction && !job.callerGid
+}

@@ -1,0 +1,140 @@
+import type {
+  AnyDatabase,
+  DatabaseIdentity,
+  DbContext,
+  JobRecord,
+  JobView,
+  StepRecord,
+} from '@stepping/core'
+import type { ActiveState } from '../job-state.ts'
+
+/** Where the self-TM keeps its jobs: what the worker needs. Reading and cleaning are `JobLedger`. */
+export interface JobStore extends JobLedger {
+  /** The database that holds the rows, where it is one of the app's. */
+  readonly database?: AnyDatabase
+  /** Creates or upgrades the store's own tables. */
+  migrate(): Promise<void>
+  /** @throws SteppingError `SCHEMA_MISSING`, `SCHEMA_OLDER`, `SCHEMA_NEWER`, `DATABASE_UNREACHABLE`. */
+  assertReady(): Promise<void>
+
+  /**
+   * Durable when it resolves. The same content again changes nothing.
+   *
+   * @throws SteppingError `JOB_CONFLICT`; `BARRIER_EXPIRED` past the record's `notAfter`.
+   */
+  prepare(job: JobRecord): Promise<void>
+  /**
+   * A prepared job becomes submitted; a job without a database is created so. A job with a
+   * database that is not there is not created: it was finished and cleaned away.
+   *
+   * With `lease` the row is handed out by the same write: `token` is then the caller's.
+   *
+   * @throws SteppingError `JOB_CONFLICT`, `JOB_UNKNOWN`, `TRANSACTION_ROLLED_BACK`, `BARRIER_EXPIRED`.
+   */
+  submit(job: JobRecord, lease?: LeaseRequest): Promise<Submitted>
+  /**
+   * Inserts the job, submitted, in the context's transaction if that writes to this store's
+   * database; otherwise does nothing and resolves with false. With `lease` the row carries it with
+   * token 1, measured from the moment of the insert.
+   *
+   * @throws SteppingError `JOB_DUPLICATE`; the transaction must then not commit.
+   */
+  enlist(context: DbContext, job: JobRecord, lease?: LeaseRequest): Promise<boolean>
+
+  /**
+   * Hands out due jobs whose lease is free or has run out: each gets a new token, by which all
+   * later writes of older holders are refused. Prepared jobs are handed out too, to be asked about.
+   */
+  claim(request: ClaimRequest): Promise<Claimed>
+  /** Prolongs leases that are still this holder's; resolves with their gids. */
+  renew(held: readonly HeldLease[], leaseMs: number): Promise<ReadonlySet<string>>
+  /**
+   * Writes how attempts ended. Each is written only if its token and cursor are still those of the
+   * row. One that an earlier, unanswered call has written already is `saved`.
+   */
+  settle(settlements: readonly Settlement[]): Promise<ReadonlyMap<string, SettleResult>>
+
+  /** Whether the store refused the data itself: sending it again is no use. */
+  isRefusal?(error: unknown): boolean
+
+  /** Tells other processes of this app that there is work. */
+  notify?(app: string): Promise<void>
+  /** Calls back at other processes' `notify` until closed. */
+  listen?(app: string, onNotify: () => void, onLost: () => void): Promise<() => Promise<void>>
+}
+
+/** What people and the cleaner need of a store. */
+export interface JobLedger {
+  find(gid: string): Promise<JobView | null>
+  /** The database that decides about a job; undefined when there is none, or no such job. */
+  databaseOf(gid: string): Promise<DatabaseIdentity | undefined>
+  /** See `JobAdmin.retry`. Resolves with false when the job is unknown or over. */
+  retry(gid: string): Promise<boolean>
+  /** Ends a job that stands as seen and that nobody holds. Resolves with false when it does not. */
+  end(seen: JobView, as: 'cancelled' | 'rolledBack'): Promise<boolean>
+  overview(app: string): Promise<{ prepared: number; submitted: number; parked: number }>
+  /** Deletes the rows of jobs that are over and past their safe age, one batch; resolves with how many. */
+  prune(limit: number): Promise<number>
+  /** Of these gids, those that are prepared. */
+  stillPrepared(gids: readonly string[]): Promise<ReadonlySet<string>>
+  /** Of these gids, those that are not over. */
+  stillActive(gids: readonly string[]): Promise<ReadonlySet<string>>
+}
+
+export interface LeaseRequest {
+  readonly owner: string
+  readonly leaseMs: number
+}
+
+export interface Submitted {
+  /** False: it was there already, with the same content. */
+  readonly started: boolean
+  /** The lease's token, if one was asked for and `started`. */
+  readonly token?: number
+}
+
+export interface ClaimRequest extends LeaseRequest {
+  readonly app: string
+  readonly limit: number
+  /** Only jobs whose next step is one of these (or that are prepared). */
+  readonly stepNames: readonly string[]
+  /** How far to look for what becomes due next; absent: do not look. */
+  readonly lookAheadMs?: number
+}
+
+export interface Claimed {
+  readonly claims: readonly Claim[]
+  /** When the next job becomes due or its lease runs out; null: not within `lookAheadMs`. */
+  readonly nextInMs: number | null
+  /** Next steps of overdue jobs that are not among `stepNames` and that nobody has taken; null: did not look. */
+  readonly unknownSteps: readonly string[] | null
+}
+
+export interface Claim {
+  readonly gid: string
+  readonly token: number
+  readonly state: ActiveState
+  readonly steps: readonly StepRecord[]
+  /** How many steps are recorded as done. */
+  readonly cursor: number
+  /** Failed attempts of the step at the cursor, or of asking about a prepared job. */
+  readonly attempts: number
+  readonly database?: DatabaseIdentity
+}
+
+export type HeldLease = Pick<Claim, 'gid' | 'token'>
+
+/** How an attempt ended, and what becomes of its job. */
+export type Settlement = HeldLease & { readonly cursor: number } & (
+    | { readonly to: 'advanced'; readonly nextStep: string; readonly leaseMs: number }
+    | { readonly to: 'submitted'; readonly leaseMs: number }
+    | { readonly to: 'finished' }
+    | { readonly to: 'rolledBack' }
+    | { readonly to: 'retried'; readonly inMs: number; readonly error: string }
+    | { readonly to: 'parked'; readonly error: string }
+    /** Handed back untouched: the attempt does not count. */
+    | { readonly to: 'returned'; readonly inMs: number }
+  )
+
+/** `lost`: another holder has the job, or an operator ended it. Nothing was written. */
+export type SettleResult = 'saved' | 'lost'

@@ -1,0 +1,71 @@
+import { durableCommit, sql } from '@stepping/sql'
+import type { Statement, Tables } from '@stepping/sql'
+import type { ClaimRequest, HeldLease } from '../job-store.ts'
+
+/** How long a job has to be overdue before its unknown step is worth a word: another process may be about to take it. */
+const overdueMs = 3_000
+
+/** How many of the next jobs are looked at to find the time of the next one. */
+const lookAheadRows = 200
+
+/**
+ * The jobs handed out, then one last row with what comes next.
+ *
+ * The index on (app, due_at) gives the due jobs in order. Those that run now stand at its front
+ * and are stepped over; `skip locked` steps over those that another process is claiming.
+ * `statement_timestamp()` can be compared in the index, `clock_timestamp()` cannot.
+ */
+export function claimJobs(tables: Tables, request: ClaimRequest): Statement {
+  const { app, owner, leaseMs, limit, lookAheadMs } = request
+  const job = tables.table('job')
+  const names = sql`(select json_array_elements_text(${JSON.stringify(request.stepNames)}::text::json))`
+  const look = lookAheadMs !== undefined
+  return sql`
+    with guard as materialized (
+      select ${durableCommit} as durable
+    ), picked as materialized (
+      select gid from ${job}
+      where app = ${app}::text and state in ('prepared', 'submitted') and due_at <= statement_timestamp()
+        and (lease_until is null or lease_until <= statement_timestamp())
+        and (state = 'prepared' or next_step in ${names})
+      order by due_at limit ${limit}::int
+      for update skip locked
+    ), claimed as (
+      update ${job} j set lease_owner = ${owner}::text, lease_token = lease_token + 1,
+        lease_until = clock_timestamp() + ${leaseMs}::float8 * interval '1 ms'
+      from picked, guard where j.gid = picked.gid and durable is not null
+      returning j.gid, j.lease_token, j.state, j.steps, j.cursor, j.attempts, j.database
+    ), ahead as (
+      select gid, state, next_step, due_at, lease_until from ${job}
+      where ${look}::boolean and app = ${app}::text and state in ('prepared', 'submitted')
+        and due_at <= statement_timestamp() + ${lookAheadMs ?? 0}::float8 * interval '1 ms'
+      order by due_at limit ${lookAheadRows}::int
+    ), upcoming as (
+      select extract(epoch from greatest(due_at, coalesce(lease_until, due_at)) - statement_timestamp()) * 1000 as in_ms
+      from ahead
+      where gid not in (select gid from picked) and (state = 'prepared' or next_step in ${names})
+    ), stuck as (
+      select distinct next_step from ahead
+      where state = 'submitted' and next_step not in ${names}
+        and greatest(due_at, coalesce(lease_until, due_at)) < statement_timestamp() - ${overdueMs}::float8 * interval '1 ms'
+    )
+    select gid, lease_token, state, steps, cursor, attempts, database, null::float8 as next_in_ms, null::text as unknown_steps from claimed
+    union all
+    select null, null, null, null, null, null, null, (select min(in_ms) from upcoming)::float8, (select json_agg(next_step) from stuck)::text`
+}
+
+/** Locked in the order of their gids, as `settleJobs` does: two orders would deadlock. */
+export function renewLeases(tables: Tables, held: readonly HeldLease[], leaseMs: number): Statement {
+  const job = tables.table('job')
+  return sql`
+    with mine as materialized (
+      select j.gid from ${job} j
+      join json_to_recordset(${JSON.stringify(held)}::text::json) as h (gid text, token int)
+        on j.gid = h.gid and j.lease_token = h.token
+      where j.lease_until is not null
+      order by j.gid for update of j
+    )
+    update ${job} j set lease_until = clock_timestamp() + ${leaseMs}::float8 * interval '1 ms'
+    from mine where j.gid = mine.gid
+    returning j.gid`
+}

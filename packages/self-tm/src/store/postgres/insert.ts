@@ -1,0 +1,53 @@
+import type { JobRecord } from '@stepping/core'
+import { durableCommit, sql } from '@stepping/sql'
+import type { Statement, Tables } from '@stepping/sql'
+import { contentOf } from '../job-content.ts'
+import type { JobInsert } from '../job-statements.ts'
+import type { LeaseRequest } from '../job-store.ts'
+
+/**
+ * One row with `inserted` and `open` (the clock is before the record's `notAfter`).
+ *
+ * `clock_timestamp()` and not `now()`, which is when the transaction began: a lease counted from
+ * there would have run out, for everyone else, while its holder still trusts it.
+ */
+export function insertJob(tables: Tables, insert: JobInsert): Statement {
+  const { job, state, dueInMs, keep, lease } = insert
+  const { app, steps, database } = contentOf(job)
+  return sql`
+    with guard as materialized (
+      select clock_timestamp() < to_timestamp(${job.notAfter}::float8 / 1000) as open, ${durableCommit} as durable
+    ), inserted as (
+      insert into ${tables.table('job')} (gid, app, state, steps, next_step, database, keep, due_at, lease_owner, lease_token, lease_until)
+      select ${job.gid}::text, ${app}::text, ${state}::text, ${steps}::text, ${job.steps[0]!.name}::text, ${database}::text, ${keep}::boolean,
+        clock_timestamp() + ${dueInMs}::float8 * interval '1 ms',
+        ${lease?.owner ?? null}::text, ${lease ? 1 : 0}::int, clock_timestamp() + ${lease?.leaseMs ?? null}::float8 * interval '1 ms'
+      from guard where open and durable is not null
+      on conflict (gid) do nothing
+      returning 1
+    )
+    select open, exists (select 1 from inserted) as inserted from guard`
+}
+
+/** Moves a prepared job on; no row when it is not prepared (any more). */
+export function submitPrepared(tables: Tables, job: JobRecord, lease?: LeaseRequest): Statement {
+  const { steps } = contentOf(job)
+  return sql`
+    update ${tables.table('job')} set state = 'submitted', attempts = 0, due_at = clock_timestamp(), retry_now = false,
+      lease_token = lease_token + 1, lease_owner = ${lease?.owner ?? null}::text,
+      lease_until = clock_timestamp() + ${lease?.leaseMs ?? null}::float8 * interval '1 ms'
+    from (select ${durableCommit} as durable) guard
+    where gid = ${job.gid}::text and state = 'prepared' and steps = ${steps}::text and durable is not null
+    returning lease_token`
+}
+
+/** What is stored under a gid, to be compared with what was sent. */
+export function readContent(tables: Tables, gid: string): Statement {
+  return sql`
+    select app, state, steps, database from ${tables.table('job')} where gid = ${gid}::text`
+}
+
+/** After the commit of what there is to do, never inside: each NOTIFY in a transaction takes a global lock. */
+export function notify(channel: string): Statement {
+  return sql`select pg_notify(${channel}::text, '')`
+}

@@ -1,0 +1,85 @@
+import { barrierRetentionMs } from '@stepping/core'
+import type { JobView } from '@stepping/core'
+import { durableCommit, sql } from '@stepping/sql'
+import type { Statement, Tables } from '@stepping/sql'
+
+/** One statement, so that a job that moves to the history meanwhile is seen in one of the two. */
+export function findJob(tables: Tables, gid: string): Statement {
+  return sql`
+    select gid, app, state, steps, cursor, attempts, last_error,
+      coalesce(lease_until > clock_timestamp(), false) as running,
+      (extract(epoch from due_at) * 1000)::float8 as due_at,
+      (extract(epoch from created_at) * 1000)::float8 as created_at,
+      (extract(epoch from finished_at) * 1000)::float8 as finished_at
+    from ${tables.table('job')} where gid = ${gid}::text
+    union all
+    select gid, app, state, steps, null, 0, last_error, false,
+      (extract(epoch from finished_at) * 1000)::float8,
+      (extract(epoch from created_at) * 1000)::float8,
+      (extract(epoch from finished_at) * 1000)::float8
+    from ${tables.table('history')} where gid = ${gid}::text
+    limit 1`
+}
+
+/** Never touches a lease: whoever holds it goes on, and its failure is followed by the retry. */
+export function retryJob(tables: Tables, gid: string): Statement {
+  return sql`
+    update ${tables.table('job')} set
+      attempts = case state when 'parked' then 0 else attempts end,
+      state = case state when 'parked' then 'submitted' else state end,
+      retry_now = coalesce(lease_until > clock_timestamp(), false),
+      due_at = case when lease_until > clock_timestamp() then due_at else clock_timestamp() end
+    from (select ${durableCommit} as durable) guard
+    where gid = ${gid}::text and state in ('prepared', 'submitted', 'parked') and durable is not null
+    returning gid`
+}
+
+/** The new token refuses whatever an attempt that lost its lease may still write. */
+export function endJob(tables: Tables, seen: JobView, as: 'cancelled' | 'rolledBack'): Statement {
+  const done = seen.steps.filter((step) => step.done).length
+  return sql`
+    update ${tables.table('job')} set state = ${as}::text, finished_at = clock_timestamp(), next_step = null,
+      lease_token = lease_token + 1, lease_owner = null, lease_until = null
+    from (select ${durableCommit} as durable) guard
+    where gid = ${seen.gid}::text and state = ${seen.state}::text and cursor = ${done}::int
+      and (lease_until is null or lease_until <= clock_timestamp()) and durable is not null
+    returning gid`
+}
+
+export function countJobs(tables: Tables, app: string): Statement {
+  return sql`
+    select state, count(*)::int as count from ${tables.table('job')}
+    where app = ${app}::text and state in ('prepared', 'submitted', 'parked') group by state`
+}
+
+/** Kept rows guard against late messages; see `barrierRetentionMs`. */
+export function pruneJobs(tables: Tables, limit: number, historyMs: number): Statement {
+  const job = tables.table('job')
+  const history = tables.table('history')
+  return sql`
+    with over as (
+      delete from ${job} where gid in (
+        select gid from ${job}
+        where finished_at < clock_timestamp() - ${Math.max(barrierRetentionMs, historyMs)}::float8 * interval '1 ms'
+        order by finished_at limit ${limit}::int for update skip locked)
+      returning 1
+    ), old as (
+      delete from ${history} where gid in (
+        select gid from ${history}
+        where finished_at < clock_timestamp() - ${historyMs}::float8 * interval '1 ms'
+        order by finished_at limit ${limit}::int for update skip locked)
+      returning 1
+    )
+    select (select count(*) from over)::int as jobs, (select count(*) from old)::int as history`
+}
+
+export function listStill(
+  tables: Tables,
+  gids: readonly string[],
+  states: readonly string[],
+): Statement {
+  return sql`
+    select gid from ${tables.table('job')}
+    where gid in (select json_array_elements_text(${JSON.stringify(gids)}::text::json))
+      and state in (select json_array_elements_text(${JSON.stringify(states)}::text::json))`
+}

@@ -1,0 +1,51 @@
+import { sql } from '@stepping/sql'
+import type { MigrationSet } from '@stepping/sql'
+
+export const migrations: MigrationSet = {
+  component: 'self-tm',
+  migrations: [
+    {
+      version: 1,
+      statements: ({ table }) => [
+        // Claims and completions touch no indexed column, so with room left in each page they are
+        // heap-only updates: no index entry, little to vacuum.
+        sql`
+create table ${table('job')} (
+  gid text collate "C" primary key,
+  app text not null,
+  state text not null,
+  steps text not null,
+  next_step text,
+  cursor int not null default 0,
+  attempts int not null default 0,
+  due_at timestamptz not null,
+  lease_owner text,
+  lease_token int not null default 0,
+  lease_until timestamptz,
+  retry_now boolean not null default false,
+  keep boolean not null,
+  database text,
+  last_error text,
+  created_at timestamptz not null default clock_timestamp(),
+  finished_at timestamptz
+) with (fillfactor = 70)`,
+        sql`
+create index job_due on ${table('job')} (app, due_at) where state in ('prepared', 'submitted')`,
+        sql`
+create index job_finished on ${table('job')} (finished_at) where finished_at is not null`,
+        sql`
+create table ${table('history')} (
+  gid text collate "C" primary key,
+  app text not null,
+  state text not null,
+  steps text not null,
+  last_error text,
+  created_at timestamptz not null,
+  finished_at timestamptz not null
+)`,
+        sql`
+create index history_finished on ${table('history')} (finished_at)`,
+      ],
+    },
+  ],
+}

@@ -1,0 +1,75 @@
+import { durableCommit, sql } from '@stepping/sql'
+import type { Statement, Tables } from '@stepping/sql'
+import type { Settlement } from '../job-store.ts'
+
+/**
+ * Writes a batch of endings in one statement and returns the gids it wrote. A row is written only
+ * under its holder's token and at the cursor that the holder saw, so a holder that lost its lease,
+ * or that repeats itself, changes nothing.
+ *
+ * Rows are locked in the order of their gids: two batches that share two rows in two orders would
+ * deadlock. A pending `retry_now` outlives a failure: the operator's word is newer.
+ */
+export function settleJobs(
+  tables: Tables,
+  settlements: readonly Settlement[],
+  keepHistory: boolean,
+): Statement {
+  const job = tables.table('job')
+  return sql`
+    with guard as materialized (
+      select ${durableCommit} as durable
+    ), ended as materialized (
+      select e.* from ${job} j
+      join json_to_recordset(${JSON.stringify(settlements)}::text::json) as e
+        (gid text, token int, cursor int, "to" text, "nextStep" text, "inMs" float8, "leaseMs" float8, error text)
+        on j.gid = e.gid and j.lease_token = e.token and j.cursor = e.cursor
+          and j.lease_until is not null and j.state in ('prepared', 'submitted')
+      cross join guard where durable is not null
+      order by j.gid for update of j
+    ), deleted as (
+      delete from ${job} j using ended e
+      where j.gid = e.gid and e.to = 'finished' and not j.keep
+      returning j.gid, j.app, j.steps, j.last_error, j.created_at
+    ), moved as (
+      insert into ${tables.table('history')} (gid, app, state, steps, last_error, created_at, finished_at)
+      select gid, app, 'finished', steps, last_error, created_at, clock_timestamp() from deleted
+      where ${keepHistory}::boolean
+      on conflict (gid) do nothing
+    ), changed as (
+      update ${job} j set
+        state = case
+          when e.to in ('submitted', 'finished', 'rolledBack') then e.to
+          when e.to = 'parked' and not j.retry_now then 'parked'
+          else j.state end,
+        cursor = j.cursor + case when e.to in ('advanced', 'finished') then 1 else 0 end,
+        next_step = case e.to when 'advanced' then e."nextStep" when 'finished' then null else j.next_step end,
+        attempts = case
+          when e.to in ('advanced', 'submitted') then 0
+          when e.to in ('retried', 'parked') then j.attempts + 1
+          else j.attempts end,
+        due_at = case
+          when e.to in ('retried', 'parked') and j.retry_now then clock_timestamp()
+          when e.to in ('retried', 'returned') then clock_timestamp() + e."inMs" * interval '1 ms'
+          else j.due_at end,
+        retry_now = j.retry_now and e.to = 'returned',
+        lease_owner = case when e.to in ('advanced', 'submitted') then j.lease_owner end,
+        lease_until = case when e.to in ('advanced', 'submitted') then clock_timestamp() + e."leaseMs" * interval '1 ms' end,
+        last_error = case
+          when e.to in ('retried', 'parked') then e.error
+          when e.to = 'advanced' then null
+          else j.last_error end,
+        finished_at = case when e.to in ('finished', 'rolledBack') then clock_timestamp() end
+      from ended e
+      where j.gid = e.gid and (e.to <> 'finished' or j.keep)
+      returning j.gid
+    )
+    select gid from deleted union all select gid from changed`
+}
+
+/** Where the rows stand that a batch did not write. */
+export function readCursors(tables: Tables, gids: readonly string[]): Statement {
+  return sql`
+    select gid, lease_token, cursor, state from ${tables.table('job')}
+    where gid in (select json_array_elements_text(${JSON.stringify(gids)}::text::json))`
+}

@@ -1,0 +1,316 @@
+import { SteppingError } from '@stepping/core'
+import type { DatabaseIdentity, DbContext, JobRecord, JobState, JobView } from '@stepping/core'
+import { assertVersion, errorCode, isRolledBackByServer, isSqlContext } from '@stepping/sql'
+import type { AnySqlDatabase, Execute, SqlResult, Statement } from '@stepping/sql'
+import { activeStates } from '../job-state.ts'
+import type { ActiveState } from '../job-state.ts'
+import { assertSameContent, contentOf, decodeDatabase, decodeSteps, isSentOnce } from './job-content.ts'
+import type { JobContent } from './job-content.ts'
+import type {
+  Claim,
+  Claimed,
+  ClaimRequest,
+  HeldLease,
+  JobStore,
+  LeaseRequest,
+  Settlement,
+  SettleResult,
+  Submitted,
+} from './job-store.ts'
+import type { JobInsert, JobStatements } from './job-statements.ts'
+import { postgresStatements } from './postgres/index.ts'
+import { channelOf } from './channel.ts'
+
+export interface SqlJobStoreOptions {
+  /** Keeps finished jobs in a table of their own for this long. Default: they are deleted. */
+  readonly history?: { readonly keepMs: number }
+  /** How long after its prepare a job is asked about if no submit came. Default 10,000. */
+  readonly queryPreparedAfterMs?: number
+}
+
+/** A job store over any SQL database of the app: it needs no pool and no driver of its own. */
+export function sqlJobStore(database: AnySqlDatabase, options: SqlJobStoreOptions = {}): JobStore {
+  return new SqlJobStore(database, options)
+}
+
+class SqlJobStore implements JobStore {
+  readonly database: AnySqlDatabase
+  readonly #statements: JobStatements = postgresStatements
+  readonly #history: { readonly keepMs: number } | undefined
+  readonly #queryPreparedAfterMs: number
+  readonly notify?: (app: string) => Promise<void>
+  readonly listen?: NonNullable<JobStore['listen']>
+
+  constructor(database: AnySqlDatabase, options: SqlJobStoreOptions) {
+    this.database = database
+    this.#history = options.history
+    this.#queryPreparedAfterMs = options.queryPreparedAfterMs ?? 10_000
+    const { listen } = database
+    if (!listen) return
+    const channel = (app: string): string => channelOf(database.tables.schema, app)
+    this.notify = async (app) => void (await this.#run(this.#statements.notify(channel(app))))
+    this.listen = (app, onNotify, onLost) => listen(channel(app), onNotify, onLost)
+  }
+
+  async migrate(): Promise<void> {
+    await this.database.migrateSet(this.#statements.migrations)
+  }
+
+  async assertReady(context?: DbContext): Promise<void> {
+    const meta = await this.database.meta(context)
+    assertVersion(meta, this.database.tables, this.#statements.migrations)
+  }
+
+  async prepare(job: JobRecord): Promise<void> {
+    await this.assertReady()
+    const inserted = await this.#insert((statement) => this.#run(statement), {
+      job,
+      state: 'prepared',
+      dueInMs: this.#queryPreparedAfterMs,
+      keep: true,
+    })
+    if (inserted) return
+    const stored = await this.#content(job.gid)
+    if (stored) assertSameContent(job.gid, stored, contentOf(job))
+  }
+
+  async submit(job: JobRecord, lease?: LeaseRequest): Promise<Submitted> {
+    await this.assertReady()
+    return job.database ? await this.#submitPrepared(job, lease) : await this.#create(job, lease)
+  }
+
+  async enlist(context: DbContext, job: JobRecord, lease?: LeaseRequest): Promise<boolean> {
+    if (!isSqlContext(context) || !(await this.#reaches(context, job))) return false
+    await this.assertReady(context.database === this.database ? context : undefined)
+    const inserted = await this.#insert((statement) => context.execute(statement), {
+      job,
+      state: 'submitted',
+      dueInMs: 0,
+      keep: !isSentOnce(job, true),
+      lease,
+    })
+    if (inserted) return true
+    throw new SteppingError(
+      'JOB_DUPLICATE',
+      `A job with the gid ${job.gid} exists already. Roll this transaction back; if the gid is a message's id, the message was handled.`,
+      { gid: job.gid },
+    )
+  }
+
+  async claim(request: ClaimRequest): Promise<Claimed> {
+    const { rows } = await this.#run(this.#statements.claimJobs(this.database.tables, request))
+    const ahead = rows.find((row) => row['gid'] === null)
+    const unknown = ahead?.['unknown_steps'] as string | null
+    return {
+      claims: rows.filter((row) => row !== ahead).map(claimOf),
+      nextInMs: ahead?.['next_in_ms'] as number | null,
+      unknownSteps:
+        request.lookAheadMs === undefined ? null : (JSON.parse(unknown ?? '[]') as string[]),
+    }
+  }
+
+  async renew(held: readonly HeldLease[], leaseMs: number): Promise<ReadonlySet<string>> {
+    const leases = held.map(({ gid, token }) => ({ gid, token }))
+    const { rows } = await this.#run(this.#statements.renewLeases(this.database.tables, leases, leaseMs))
+    return gidsOf(rows)
+  }
+
+  async settle(settlements: readonly Settlement[]): Promise<ReadonlyMap<string, SettleResult>> {
+    const { tables } = this.database
+    const { rows } = await this.#run(
+      this.#statements.settleJobs(tables, settlements.map(storable), this.#history !== undefined),
+    )
+    const written = gidsOf(rows)
+    const missed = settlements.filter(({ gid }) => !written.has(gid))
+    const results = new Map<string, SettleResult>([...written].map((gid) => [gid, 'saved']))
+    if (missed.length === 0) return results
+    // Not written may mean: written before, by a call whose answer was lost.
+    const found = await this.#run(this.#statements.readCursors(tables, missed.map(({ gid }) => gid)))
+    const standing = new Map(found.rows.map((row) => [row['gid'] as string, row]))
+    for (const settlement of missed) {
+      results.set(settlement.gid, isWritten(settlement, standing.get(settlement.gid)) ? 'saved' : 'lost')
+    }
+    return results
+  }
+
+  /** SQLSTATE classes 22 (data exception), 23 (integrity) and 54 (program limit). */
+  isRefusal(error: unknown): boolean {
+    return /^(22|23|54)/.test(errorCode(error) ?? '')
+  }
+
+  async find(gid: string): Promise<JobView | null> {
+    const { rows } = await this.#run(this.#statements.findJob(this.database.tables, gid))
+    return rows[0] ? viewOf(rows[0]) : null
+  }
+
+  async databaseOf(gid: string): Promise<DatabaseIdentity | undefined> {
+    return decodeDatabase((await this.#content(gid))?.database ?? null).database
+  }
+
+  async retry(gid: string): Promise<boolean> {
+    const { rows } = await this.#run(this.#statements.retryJob(this.database.tables, gid))
+    return rows.length > 0
+  }
+
+  async end(seen: JobView, as: 'cancelled' | 'rolledBack'): Promise<boolean> {
+    const { rows } = await this.#run(this.#statements.endJob(this.database.tables, seen, as))
+    return rows.length > 0
+  }
+
+  async overview(app: string): Promise<{ prepared: number; submitted: number; parked: number }> {
+    const { rows } = await this.#run(this.#statements.countJobs(this.database.tables, app))
+    const counts = new Map(rows.map((row) => [row['state'], row['count'] as number]))
+    const count = (state: JobState): number => counts.get(state) ?? 0
+    return { prepared: count('prepared'), submitted: count('submitted'), parked: count('parked') }
+  }
+
+  async prune(limit: number): Promise<number> {
+    const { rows } = await this.#run(
+      this.#statements.pruneJobs(this.database.tables, limit, this.#history?.keepMs ?? 0),
+    )
+    return (rows[0]?.['jobs'] as number) + (rows[0]?.['history'] as number)
+  }
+
+  async stillPrepared(gids: readonly string[]): Promise<ReadonlySet<string>> {
+    return await this.#listStill(gids, ['prepared'])
+  }
+
+  async stillActive(gids: readonly string[]): Promise<ReadonlySet<string>> {
+    return await this.#listStill(gids, [...activeStates, 'parked'])
+  }
+
+  async #submitPrepared(job: JobRecord, lease: LeaseRequest | undefined): Promise<Submitted> {
+    const { rows } = await this.#run(
+      this.#statements.submitPrepared(this.database.tables, job, lease),
+    )
+    if (rows[0]) return { started: true, token: rows[0]['lease_token'] as number }
+    const stored = await this.#content(job.gid)
+    if (!stored) {
+      throw new SteppingError(
+        'JOB_UNKNOWN',
+        `Job ${job.gid} was never prepared, or it finished so long ago that its row is cleaned away. It is not started again.`,
+        { gid: job.gid },
+      )
+    }
+    assertSameContent(job.gid, stored, contentOf(job))
+    if (stored.state !== 'rolledBack') return { started: false }
+    throw new SteppingError(
+      'TRANSACTION_ROLLED_BACK',
+      `Job ${job.gid} was dropped: its database answered that the transaction had not committed.`,
+      { gid: job.gid },
+    )
+  }
+
+  async #create(job: JobRecord, lease: LeaseRequest | undefined): Promise<Submitted> {
+    const inserted = await this.#insert((statement) => this.#run(statement), {
+      job,
+      state: 'submitted',
+      dueInMs: 0,
+      keep: !isSentOnce(job, false),
+      lease,
+    })
+    if (inserted) return { started: true, ...(lease && { token: 1 }) }
+    const stored = await this.#content(job.gid)
+    if (stored) assertSameContent(job.gid, stored, contentOf(job))
+    return { started: false }
+  }
+
+  async #insert(execute: Execute, insert: JobInsert): Promise<boolean> {
+    const { rows } = await execute(this.#statements.insertJob(this.database.tables, insert))
+    if (rows[0]?.['open'] === true) return rows[0]['inserted'] === true
+    throw new SteppingError(
+      'BARRIER_EXPIRED',
+      `Job ${insert.job.gid} was created too long ago to be stored now. Create it again.`,
+      { gid: insert.job.gid },
+    )
+  }
+
+  /** Whether the context writes to this store's own tables, be it through another library. */
+  async #reaches(context: DbContext, job: JobRecord): Promise<boolean> {
+    if (context.database === this.database) return true
+    if (context.database.dialect !== this.database.dialect) return false
+    return job.database?.identity === (await this.database.identity())
+  }
+
+  async #content(gid: string): Promise<(JobContent & { state: JobState }) | undefined> {
+    const { rows } = await this.#run(this.#statements.readContent(this.database.tables, gid))
+    return rows[0] as unknown as (JobContent & { state: JobState }) | undefined
+  }
+
+  async #listStill(gids: readonly string[], states: readonly JobState[]): Promise<ReadonlySet<string>> {
+    if (gids.length === 0) return new Set()
+    const { rows } = await this.#run(this.#statements.listStill(this.database.tables, gids, states))
+    return gidsOf(rows)
+  }
+
+  /** A deadlock or a serialization failure undid the statement whole: it is sent again. */
+  async #run(statement: Statement): Promise<SqlResult> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.database.run(statement)
+      } catch (error) {
+        if (attempt === 5 || !isRolledBackByServer(error)) throw error
+      }
+    }
+  }
+}
+
+function claimOf(row: Record<string, unknown>): Claim {
+  return {
+    gid: row['gid'] as string,
+    token: row['lease_token'] as number,
+    state: row['state'] as ActiveState,
+    steps: decodeSteps(row['steps'] as string),
+    cursor: row['cursor'] as number,
+    attempts: row['attempts'] as number,
+    ...decodeDatabase(row['database'] as string | null),
+  }
+}
+
+function viewOf(row: Record<string, unknown>): JobView {
+  const steps = decodeSteps(row['steps'] as string)
+  const done = (row['cursor'] as number | null) ?? steps.length
+  const finishedAt = row['finished_at'] as number | null
+  return {
+    gid: row['gid'] as string,
+    app: row['app'] as string,
+    state: row['state'] as JobState,
+    steps: steps.map(({ name }, index) => ({ name, done: index < done })),
+    attempts: row['attempts'] as number,
+    lastError: row['last_error'] as string | null,
+    running: row['running'] as boolean,
+    dueAt: new Date(row['due_at'] as number),
+    createdAt: new Date(row['created_at'] as number),
+    finishedAt: finishedAt === null ? null : new Date(finishedAt),
+  }
+}
+
+/** An error's text may hold a NUL, which PostgreSQL refuses in text: one such row would fail its whole batch. */
+function storable(settlement: Settlement): Settlement {
+  if (!('error' in settlement)) return settlement
+  return { ...settlement, error: settlement.error.replaceAll('\0', '\uFFFD').toWellFormed() }
+}
+
+/** Not written now: was it written before, under the same token? */
+function isWritten(settlement: Settlement, row: Record<string, unknown> | undefined): boolean {
+  // Deleted by its own finish. If another holder finished it, there is nothing left to do either.
+  if (!row) return settlement.to === 'finished'
+  if (row['lease_token'] !== settlement.token) return false
+  switch (settlement.to) {
+    case 'advanced':
+    case 'finished':
+      return row['cursor'] === settlement.cursor + 1
+    case 'submitted':
+      return row['state'] === 'submitted'
+    case 'rolledBack':
+    case 'retried':
+    case 'parked':
+    case 'returned':
+      // The lease was given up under this token, which only this settlement does.
+      return true
+  }
+}
+
+function gidsOf(rows: readonly Record<string, unknown>[]): Set<string> {
+  return new Set(rows.map((row) => row['gid'] as string))
+}

@@ -1,0 +1,212 @@
+import { hint } from '@stepping/core'
+import type { Participant } from '@stepping/core'
+import { monotonicMs } from './clock.ts'
+import { JobRun } from './job-run.ts'
+import { Settler } from './settler.ts'
+import { StoreHealth } from './store-health.ts'
+import type { Claim, JobStore } from './store/job-store.ts'
+import { WakeUp } from './wake-up.ts'
+
+export interface WorkerOptions {
+  readonly store: JobStore
+  readonly participant: Participant
+  /** This process, as rows name it. */
+  readonly owner: string
+  readonly concurrency: number
+  readonly leaseMs: number
+  readonly pollMs: number
+  readonly drainMs: number
+}
+
+/** A place for one job in this process, taken before the job is known to be committed. */
+export interface Slot {
+  /** Runs the job that was stored with a lease for this process by a request sent at that time. */
+  run(claim: Claim, sentAtMs: number, proven: boolean): void
+  free(): void
+}
+
+/** No sooner than this after a look that found a due job which it could not take. */
+const shortestWaitMs = 20
+
+/** How long steps that were told to stop may take to do so. */
+const interruptMs = 1_000
+
+/** Claims due jobs, runs as many at once as allowed, and keeps their leases alive. */
+export class Worker {
+  readonly #options: WorkerOptions
+  readonly #runs = new Map<string, JobRun>()
+  readonly #settler: Settler
+  readonly #health: StoreHealth
+  readonly #wakeUp = new WakeUp()
+  readonly #reportedSteps = new Set<string>()
+  #unknownSteps: readonly string[] = []
+  #reserved = 0
+  #closing = false
+  #loop: Promise<void> = Promise.resolve()
+  #heartbeat: NodeJS.Timeout | undefined
+
+  constructor(options: WorkerOptions) {
+    this.#options = options
+    this.#health = new StoreHealth(options.participant)
+    this.#settler = new Settler({
+      store: options.store,
+      onFailure: (error) => this.#health.failed(error),
+      onSuccess: () => this.#health.answered(),
+    })
+  }
+
+  get health(): { running: number; unknownSteps: readonly string[]; store: StoreHealth } {
+    return { running: this.#runs.size, unknownSteps: this.#unknownSteps, store: this.#health }
+  }
+
+  start(): void {
+    this.#loop = this.#poll()
+    this.#heartbeat = setInterval(() => void this.#renew(), this.#options.leaseMs / 3)
+  }
+
+  /** There may be work now. */
+  wake(): void {
+    this.#wakeUp.wake()
+  }
+
+  /** A slot for a job that is about to be stored; undefined when all are taken. */
+  reserve(): Slot | undefined {
+    if (this.#free() <= 0) return undefined
+    this.#reserved++
+    let taken = true
+    const free = (): void => {
+      if (taken) this.#reserved--
+      taken = false
+    }
+    return {
+      free,
+      run: (claim, sentAtMs, proven) => {
+        free()
+        if (!this.#closing) void this.#begin(claim, sentAtMs, proven)
+      },
+    }
+  }
+
+  /**
+   * Stops claiming, lets the steps that run now end, interrupts those that take longer than
+   * `drainMs`, and gives back what was not begun.
+   */
+  async close(): Promise<void> {
+    this.#closing = true
+    this.#wakeUp.wake()
+    await this.#loop
+    for (const run of this.#runs.values()) run.drain()
+    const drained = await this.#allOver(this.#options.drainMs)
+    if (!drained) {
+      for (const run of this.#runs.values()) run.interrupt()
+      await this.#allOver(interruptMs)
+    }
+    clearInterval(this.#heartbeat)
+    await this.#settler.close()
+  }
+
+  async #poll(): Promise<void> {
+    const { pollMs, concurrency } = this.#options
+    let backlog = false
+    while (!this.#closing) {
+      const limit = Math.min(this.#free(), concurrency)
+      let waitMs = pollMs
+      if (limit > 0) {
+        try {
+          const { found, nextInMs } = await this.#claim(limit, backlog)
+          backlog = found === limit
+          waitMs = backlog ? 0 : Math.min(pollMs, Math.max(nextInMs ?? pollMs, shortestWaitMs))
+        } catch (error) {
+          this.#health.failed(error)
+          waitMs = this.#health.retryInMs
+        }
+      }
+      await this.#wakeUp.wait(waitMs)
+    }
+  }
+
+  async #claim(limit: number, backlog: boolean): Promise<{ found: number; nextInMs: number | null }> {
+    const { store, participant, owner, leaseMs, pollMs } = this.#options
+    const sentAtMs = monotonicMs()
+    const claimed = await store.claim({
+      app: participant.app,
+      owner,
+      leaseMs,
+      limit,
+      stepNames: participant.stepNames,
+      // With a backlog there is nothing to wait for, and looking ahead would be wasted.
+      ...(backlog ? {} : { lookAheadMs: pollMs }),
+    })
+    this.#health.answered()
+    for (const claim of claimed.claims) void this.#begin(claim, sentAtMs, true)
+    if (claimed.unknownSteps) this.#reportUnknown(claimed.unknownSteps)
+    return { found: claimed.claims.length, nextInMs: claimed.nextInMs }
+  }
+
+  async #begin(claim: Claim, sentAtMs: number, proven: boolean): Promise<void> {
+    const { store, participant, leaseMs } = this.#options
+    const parts = { store, participant, settler: this.#settler, leaseMs }
+    const old = this.#runs.get(claim.gid)
+    if (old) {
+      // This process slept through its own lease. Two attempts side by side in one process are
+      // avoidable: the old one is told to stop, and only when it has does the new one begin.
+      old.lost('it was claimed again')
+      if (!(await endsWithin(old.over, leaseMs / 3))) {
+        const { gid, token, cursor } = claim
+        await this.#settler.settle({ gid, token, cursor, to: 'returned', inMs: leaseMs }).catch(() => {})
+        return
+      }
+    }
+    const run = new JobRun(parts, claim, sentAtMs, proven)
+    this.#runs.set(claim.gid, run)
+    await run.over
+    if (this.#runs.get(claim.gid) === run) this.#runs.delete(claim.gid)
+    this.#wakeUp.wake()
+  }
+
+  async #renew(): Promise<void> {
+    const { store, leaseMs } = this.#options
+    const runs = [...this.#runs.values()]
+    if (runs.length === 0) return
+    const sentAtMs = monotonicMs()
+    try {
+      const renewed = await store.renew(runs, leaseMs)
+      this.#health.answered()
+      for (const run of runs) {
+        if (renewed.has(run.gid)) run.renewed(sentAtMs)
+        else run.lost('another process holds it')
+      }
+    } catch (error) {
+      // Each run has its own deadline and stops by itself if no renewal gets through in time.
+      this.#health.failed(error)
+    }
+  }
+
+  #free(): number {
+    return this.#closing ? 0 : this.#options.concurrency - this.#runs.size - this.#reserved
+  }
+
+  #reportUnknown(steps: readonly string[]): void {
+    const { participant } = this.#options
+    this.#unknownSteps = steps
+    for (const step of steps) {
+      if (this.#reportedSteps.has(step)) continue
+      this.#reportedSteps.add(step)
+      participant.report({ type: 'step.unknown', step, advice: hint(step, participant.stepNames) })
+    }
+  }
+
+  async #allOver(withinMs: number): Promise<boolean> {
+    return await endsWithin(Promise.all([...this.#runs.values()].map((run) => run.over)), withinMs)
+  }
+}
+
+async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, ms, false)
+  })
+  const ended = await Promise.race([work.then(() => true), timeout])
+  clearTimeout(timer)
+  return ended
+}

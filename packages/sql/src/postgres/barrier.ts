@@ -1,0 +1,67 @@
+import type { BarrierKey } from '@stepping/core'
+import type { Inserted } from '../dialect.ts'
+import { sql } from '../statement.ts'
+import type { Execute, Statement } from '../statement.ts'
+import type { Tables } from '../table-name.ts'
+import { durableCommit } from './durable.ts'
+
+/**
+ * `on conflict do nothing`, because a unique violation would abort the user's transaction. It
+ * waits for another transaction that holds the gid; a row which that one then commits is not in
+ * this statement's snapshot, so what it says is read by a statement of its own.
+ */
+export async function insertBarrier(
+  { barrier }: Tables,
+  execute: Execute,
+  { gid, notAfter }: BarrierKey,
+): Promise<Inserted> {
+  const { rows } = await execute(sql`
+    with guard as materialized (
+      select clock_timestamp() < to_timestamp(${notAfter}::float8 / 1000) as open, ${durableCommit} as durable
+    ), inserted as (
+      insert into ${barrier} (trans_type, gid, branch_id, op, barrier_id, reason)
+      select 'msg', ${gid}::text, '00', 'msg', '01', 'msg' from guard where open and durable is not null
+      on conflict (gid, branch_id, op, barrier_id) do nothing
+      returning 1
+    )
+    select open, exists (select 1 from inserted) as inserted from guard`)
+  if (rows[0]?.['inserted'] === true) return 'inserted'
+  return rows[0]?.['open'] === true ? 'exists' : 'expired'
+}
+
+export function readReason({ barrier }: Tables, gid: string): Statement {
+  return sql`
+    select reason from ${barrier}
+    where gid = ${gid}::text and branch_id = '00' and op = 'msg' and barrier_id = '01'`
+}
+
+/**
+ * `do update` and not `do nothing`: it locks the row it meets and returns it whatever the
+ * snapshot, and its own commit flushes the log up to the row it answers from.
+ */
+export async function resolveBarrier(
+  { barrier, meta }: Tables,
+  execute: Execute,
+  { gid, notAfter, identity }: BarrierKey,
+): Promise<'msg' | 'rollback' | 'expired' | 'changed'> {
+  await execute(sql`
+    select set_config('lock_timeout', '100ms', true), set_config('statement_timeout', '2s', true), ${durableCommit}`)
+  const { rows } = await execute(sql`
+    with guard as materialized (
+      select clock_timestamp() < to_timestamp(${notAfter}::float8 / 1000) as open,
+        exists (select 1 from ${meta} where key = 'identity' and value = ${identity}::text) as same
+    ), decided as (
+      insert into ${barrier} as b (trans_type, gid, branch_id, op, barrier_id, reason)
+      select 'msg', ${gid}::text, '00', 'msg', '01', 'rollback' from guard where open and same
+      on conflict (gid, branch_id, op, barrier_id) do update set reason = b.reason
+      returning reason
+    )
+    select open, same, (select reason from decided) as reason from guard`)
+  const row = rows[0]
+  if (row?.['same'] !== true) return 'changed'
+  if (row['open'] !== true) return 'expired'
+  const reason = row['reason']
+  if (reason === 'msg' || reason === 'rollback') return reason
+  // A missing row must never be taken for an outcome.
+  throw new Error(`the barrier of ${gid} answered ${JSON.stringify(reason)}`)
+}

@@ -1,0 +1,41 @@
+/** The SQLSTATE (or Node's code) of a driver's error, also where a library wrapped it. */
+export function errorCode(error: unknown): string | undefined {
+  for (let each = error, depth = 0; each instanceof Error && depth < 5; depth++) {
+    const { code } = each as { code?: unknown }
+    if (typeof code === 'string' && each.name !== 'SteppingError') return code
+    each = each instanceof AggregateError ? each.errors[0] : each.cause
+  }
+  return undefined
+}
+
+/** 55P03 lock not available, 57014 statement timeout, 40001 serialization failure, 40P01 deadlock. */
+export function isUndecided(error: unknown): boolean {
+  return ['55P03', '57014', '40001', '40P01'].includes(errorCode(error) ?? '')
+}
+
+/** 40001 and 40P01: the server undid the statement; it may be sent again. */
+export function isRolledBackByServer(error: unknown): boolean {
+  return ['40001', '40P01'].includes(errorCode(error) ?? '')
+}
+
+/** 42P01 undefined table, 3F000 undefined schema. */
+export function isMissingTable(error: unknown): boolean {
+  return ['42P01', '3F000'].includes(errorCode(error) ?? '')
+}
+
+/**
+ * Class 08, 57P01 to 57P03 (shutting down, starting up), 53300 (too many connections), 28xxx
+ * (refused login), 3D000 (no such database), and the codes of Node's sockets and of postgres-js.
+ */
+export function isUnreachable(error: unknown): boolean {
+  const code = errorCode(error)
+  if (code !== undefined) {
+    return /^(08...|57P0[123]|53300|28...|3D000|E[A-Z]+|CONNECT_TIMEOUT|CONNECTION_\w+)$/.test(code)
+  }
+  // node-postgres ends running queries of a lost connection with a bare message, without a code.
+  return error instanceof Error && /^(Connection terminated|timeout exceeded when trying to connect)/.test(rootMessage(error))
+}
+
+function rootMessage(error: Error): string {
+  return error.cause instanceof Error ? rootMessage(error.cause) : error.message
+}

@@ -1,0 +1,39 @@
+import { barrierRetentionMs, onceRetentionMs } from '@stepping/core'
+import { sql } from '../statement.ts'
+import type { Statement } from '../statement.ts'
+import type { Tables } from '../table-name.ts'
+
+/** By id, which grows with the time of insertion, so no index on the time is needed. */
+export function listBarrier({ barrier }: Tables, afterId: string, limit: number): Statement {
+  return sql`
+    select id::text as id, gid,
+      create_time < clock_timestamp() - ${barrierRetentionMs}::float8 * interval '1 ms' as old
+    from ${barrier} where id > ${afterId}::bigint order by id limit ${limit}::int`
+}
+
+export function deleteBarrier({ barrier }: Tables, ids: readonly string[]): Statement {
+  return sql`
+    delete from ${barrier}
+    where id in (select json_array_elements_text(${JSON.stringify(ids)}::text::json)::bigint)`
+}
+
+export function listOnce({ once }: Tables, afterGid: string, limit: number): Statement {
+  return sql`
+    select distinct gid from ${once}
+    where gid > ${afterGid}::text and over_at is null order by gid limit ${limit}::int`
+}
+
+export function markOnceOver({ once }: Tables, gids: readonly string[]): Statement {
+  return sql`
+    update ${once} set over_at = clock_timestamp()
+    where over_at is null
+      and gid in (select json_array_elements_text(${JSON.stringify(gids)}::text::json))`
+}
+
+export function deleteOnceOver({ once }: Tables, limit: number): Statement {
+  return sql`
+    delete from ${once} where (gid, step, key) in (
+      select gid, step, key from ${once}
+      where over_at < clock_timestamp() - ${onceRetentionMs}::float8 * interval '1 ms'
+      limit ${limit}::int)`
+}

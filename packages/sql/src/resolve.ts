@@ -1,0 +1,50 @@
+import { describeRef, isSteppingError, SteppingError } from '@stepping/core'
+import type { BarrierKey } from '@stepping/core'
+import type { AnySqlDatabase } from './sql-database.ts'
+
+/** How long the question may wait for a connection: the pool may be full, or its only one busy. */
+const connectionWaitMs = 2_000
+
+/** Decides a gid on a connection of its own, durably; see `Barrier.resolve`. */
+export async function resolveBarrier(
+  database: AnySqlDatabase,
+  key: BarrierKey,
+): Promise<'committed' | 'rolledBack'> {
+  const { sqlDialect: dialect, tables } = database
+  let phase: 'waiting' | 'asking' | 'given up' = 'waiting'
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const noConnection = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      if (phase !== 'waiting') return
+      phase = 'given up'
+      reject(undecided(key.gid))
+    }, connectionWaitMs)
+  })
+  const asked = database.atomically(async (execute) => {
+    if (phase === 'given up') throw undecided(key.gid)
+    phase = 'asking'
+    return await dialect.resolveBarrier(tables, execute, key)
+  })
+  try {
+    const reason = await Promise.race([asked, noConnection])
+    if (reason === 'msg') return 'committed'
+    if (reason === 'rollback') return 'rolledBack'
+    throw reason === 'expired'
+      ? new SteppingError('BARRIER_EXPIRED', `Job ${key.gid} was asked about too late: its row may have been cleaned away.`, { gid: key.gid })
+      : new SteppingError('DATABASE_CHANGED', `The database ${describeRef(database.ref)} is not the one that job ${key.gid} was stored with: its identity differs. Point the name at the right database; the job stays prepared.`, { gid: key.gid })
+  } catch (error) {
+    if (isSteppingError(error) || !dialect.isUndecided(error)) throw error
+    throw undecided(key.gid, error)
+  } finally {
+    clearTimeout(timer)
+    asked.catch(() => {}) // given up, it still ends some time
+  }
+}
+
+function undecided(gid: string, cause?: unknown): SteppingError {
+  return new SteppingError(
+    'BARRIER_UNDECIDED',
+    `Whether job ${gid} is committed cannot be said yet: its transaction is still open, or the database is busy. Ask again.`,
+    cause === undefined ? { gid } : { gid, cause },
+  )
+}

@@ -1,0 +1,232 @@
+import { describeError, describeRef, isSteppingError, safeAge, SteppingError } from '@stepping/core'
+import type { Barrier, Database, DatabaseLimits, DatabaseRef, DbContext, OnceRows } from '@stepping/core'
+import type { SqlDialect } from './dialect.ts'
+import { applyMigrations, assertVersion, readMeta, schemaError } from './migration.ts'
+import type { Meta, MigrationSet } from './migration.ts'
+import { postgres } from './postgres/index.ts'
+import { pruneRows } from './prune.ts'
+import { resolveBarrier } from './resolve.ts'
+import type { Execute, SqlResult, Statement } from './statement.ts'
+import { postgresTables } from './table-name.ts'
+import type { Tables } from './table-name.ts'
+
+/** An open transaction that statements can be run in. */
+export interface SqlContext extends DbContext {
+  execute(statement: Statement): Promise<SqlResult>
+}
+
+/** What an adapter says about its library. Everything else is the same for all of them. */
+export interface SqlDriver<Tx, O> {
+  readonly dialect: 'postgres'
+  /** Where it connects to, without the password: for messages. */
+  readonly address: string
+  readonly limits: DatabaseLimits
+  /** The library's options for a READ COMMITTED transaction. */
+  readonly readCommitted: O
+  /** One statement on a connection of its own, committed when it resolves. */
+  run(statement: Statement): Promise<SqlResult>
+  /** As `Database.transaction`. */
+  transaction<R>(work: (tx: Tx) => Promise<R>, options?: O): Promise<R>
+  /** Binds to an open transaction of this database, or throws `TRANSACTION_UNUSABLE`. */
+  bind(tx: Tx): Omit<SqlContext, 'database'>
+  /** Calls back for each notification until closed; `onLost` when the connection is gone. */
+  listen?(channel: string, onNotify: () => void, onLost: () => void): Promise<() => Promise<void>>
+}
+
+export interface SqlDatabaseOptions {
+  /** Stored with every job: the name by which its database is found again. */
+  readonly name: string
+  readonly tenant?: string
+  /** The schema of this library's tables. Default `stepping`. */
+  readonly schema?: string
+}
+
+const brand: unique symbol = Symbol.for('@stepping/sql.database/1')
+
+/** A SQL database with or without its library's types: what stores are built over. */
+export interface AnySqlDatabase extends Omit<Database<never, SqlContext>, 'transaction' | 'context'> {
+  readonly [brand]: true
+  readonly tables: Tables
+  readonly sqlDialect: SqlDialect
+  /** One statement on a connection of its own, committed when it resolves. */
+  run(statement: Statement): Promise<SqlResult>
+  /** Statements in one READ COMMITTED transaction of their own, committed when it resolves. */
+  atomically<R>(work: (execute: Execute) => Promise<R>): Promise<R>
+  /** What the migrations left; remembered after the first time. */
+  meta(context?: DbContext): Promise<Meta>
+  migrateSet(set: MigrationSet): Promise<void>
+  readonly listen?: SqlDriver<never, unknown>['listen']
+}
+
+export interface SqlDatabase<Tx, O> extends AnySqlDatabase, Database<Tx, SqlContext, O> {}
+
+/** Recognised by a brand: two installed copies of this package have two classes. */
+export function isSqlDatabase(database: object): database is AnySqlDatabase {
+  return brand in database
+}
+
+/** Whether the context can run SQL statements. */
+export function isSqlContext(context: DbContext): context is SqlContext {
+  return isSqlDatabase(context.database)
+}
+
+/** A Database from what an adapter says about its library. */
+export function sqlDatabase<Tx, O>(
+  driver: SqlDriver<Tx, O>,
+  options: SqlDatabaseOptions,
+): SqlDatabase<Tx, O> {
+  return new DriverDatabase(driver, options)
+}
+
+class DriverDatabase<Tx, O> implements SqlDatabase<Tx, O> {
+  readonly [brand] = true
+  readonly ref: DatabaseRef
+  readonly dialect: 'postgres'
+  readonly sqlDialect: SqlDialect = postgres
+  readonly tables: Tables
+  readonly limits: DatabaseLimits
+  readonly barrier: Barrier
+  readonly once: OnceRows
+  readonly listen?: SqlDriver<Tx, O>['listen']
+  readonly #driver: SqlDriver<Tx, O>
+  #meta: Meta | undefined
+
+  constructor(driver: SqlDriver<Tx, O>, { name, tenant, schema = 'stepping' }: SqlDatabaseOptions) {
+    this.#driver = driver
+    this.ref = tenant === undefined ? { name } : { name, tenant }
+    this.dialect = driver.dialect
+    this.limits = driver.limits
+    this.tables = postgresTables(schema)
+    this.barrier = this.#barrier()
+    this.once = this.#once()
+    if (driver.listen) this.listen = driver.listen.bind(driver)
+  }
+
+  async run(statement: Statement): Promise<SqlResult> {
+    return await this.#reach(() => this.#driver.run(statement))
+  }
+
+  async atomically<R>(work: (execute: Execute) => Promise<R>): Promise<R> {
+    const driver = this.#driver
+    return await this.#reach(() =>
+      driver.transaction((tx) => {
+        const bound = driver.bind(tx)
+        return work((statement) => bound.execute(statement))
+      }, driver.readCommitted),
+    )
+  }
+
+  async transaction<R>(work: (tx: Tx) => Promise<R>, options?: O): Promise<R> {
+    return await this.#driver.transaction(work, options)
+  }
+
+  context(tx: Tx): SqlContext {
+    return { database: this, ...this.#driver.bind(tx) }
+  }
+
+  async identity(context?: DbContext): Promise<string> {
+    const meta = await this.meta(context)
+    assertVersion(meta, this.tables, this.sqlDialect.migrations)
+    return meta.get('identity')!
+  }
+
+  async meta(context?: DbContext): Promise<Meta> {
+    if (this.#meta) return this.#meta
+    const execute: Execute = (statement) =>
+      context && isSqlContext(context) ? context.execute(statement) : this.run(statement)
+    try {
+      await this.#assertClock(execute)
+      this.#meta = await readMeta(this.tables, execute)
+      return this.#meta
+    } catch (error) {
+      if (!this.sqlDialect.isMissingTable(error)) throw error
+      throw schemaError('SCHEMA_MISSING', this.tables, this.sqlDialect.migrations, 0)
+    }
+  }
+
+  async migrate(): Promise<void> {
+    await this.migrateSet(this.sqlDialect.migrations)
+  }
+
+  async migrateSet(set: MigrationSet): Promise<void> {
+    this.#meta = undefined
+    await this.atomically((execute) =>
+      applyMigrations(this.sqlDialect, this.tables, set, execute),
+    )
+    this.#meta = undefined
+  }
+
+  async prune(options: Parameters<Database<Tx>['prune']>[0]): Promise<number> {
+    return await pruneRows(this, options)
+  }
+
+  #barrier(): Barrier {
+    const { sqlDialect: dialect, tables } = this
+    return {
+      insert: async (context, key) => {
+        const { execute } = sqlContext(context)
+        const found = await dialect.insertBarrier(tables, execute, key)
+        if (found === 'inserted') return
+        if (found === 'expired') throw expired('BARRIER_EXPIRED', `Job ${key.gid}`, key.gid)
+        const { rows } = await execute(dialect.readReason(tables, key.gid))
+        throw rows[0]?.['reason'] === 'rollback'
+          ? new SteppingError('BARRIER_DECIDED', `Job ${key.gid} was decided as rolled back, because it was asked about before this transaction got here. Roll the transaction back and begin again with a new job.`, { gid: key.gid })
+          : new SteppingError('JOB_DUPLICATE', `A job with the gid ${key.gid} is committed already. Roll this transaction back; if the gid is a message's id, the message was handled.`, { gid: key.gid })
+      },
+      resolve: async (key) => await resolveBarrier(this, key),
+    }
+  }
+
+  #once(): OnceRows {
+    const { sqlDialect: dialect, tables } = this
+    return {
+      take: async (context, key) => {
+        const { execute } = sqlContext(context)
+        const found = await dialect.takeOnce(tables, execute, key)
+        if (found === 'inserted') return undefined
+        if (found === 'expired') throw expired('ONCE_EXPIRED', `This attempt of step ${key.index + 1} of job ${key.gid}`, key.gid)
+        const { rows } = await execute(dialect.readOnce(tables, key))
+        if (!rows[0]) throw new Error(`the once row of ${key.gid} is gone`)
+        return { value: rows[0]['value'] as string | null }
+      },
+      store: async (context, key, value) => {
+        await sqlContext(context).execute(dialect.storeOnce(tables, key, value))
+      },
+    }
+  }
+
+  /** A clock that is far off would make the guards refuse what is fresh, or accept what is late. */
+  async #assertClock(execute: Execute): Promise<void> {
+    const before = Date.now()
+    const { rows } = await execute(this.sqlDialect.readClock())
+    const now = Number(rows[0]?.['now'])
+    const skew = Math.max(before - now, now - Date.now())
+    if (skew <= safeAge.clockSkewMs) return
+    throw new SteppingError(
+      'CLOCK_SKEW',
+      `The clocks of this machine and of the database ${describeRef(this.ref)} are ${Math.round(skew / 1_000)} s apart; at most ${safeAge.clockSkewMs / 1_000} s are safe. Set them by NTP.`,
+    )
+  }
+
+  async #reach<R>(work: () => Promise<R>): Promise<R> {
+    try {
+      return await work()
+    } catch (error) {
+      if (isSteppingError(error) || !this.sqlDialect.isUnreachable(error)) throw error
+      throw new SteppingError(
+        'DATABASE_UNREACHABLE',
+        `The database ${describeRef(this.ref)} at ${this.#driver.address} cannot be reached: ${describeError(error)}. Check that it runs and that the address and the login are right.`,
+        { cause: error },
+      )
+    }
+  }
+}
+
+function sqlContext(context: DbContext): SqlContext {
+  if (isSqlContext(context)) return context
+  throw new SteppingError('TRANSACTION_UNUSABLE', 'This context does not belong to a SQL database.')
+}
+
+function expired(code: 'BARRIER_EXPIRED' | 'ONCE_EXPIRED', what: string, gid: string): SteppingError {
+  return new SteppingError(code, `${what} began too long ago to be written now. Begin again.`, { gid })
+}

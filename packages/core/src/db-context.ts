@@ -107,11 +107,7 @@ export interface AnyDatabase {
  * One of the user's databases, through one library. `Tx` is that library's own transaction type,
  * `O` its own transaction options.
  */
-export interface Database<
-  Tx,
-  C extends DbContext = DbContext,
-  O = unknown,
-> extends AnyDatabase {
+export interface Database<Tx, C extends DbContext = DbContext, O = unknown> extends AnyDatabase {
   /**
    * Runs `work` in a transaction and resolves only when the server confirmed the COMMIT. The
    * library may run `work` again.

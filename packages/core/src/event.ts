@@ -18,11 +18,21 @@ export type SteppingEvent =
   | { readonly type: 'step.overran'; readonly gid: string; readonly step: string }
   | { readonly type: 'job.finished'; readonly gid: string }
   | { readonly type: 'job.rolledBack'; readonly gid: string }
-  | { readonly type: 'job.parked'; readonly gid: string; readonly step: string; readonly error: Error }
+  | {
+      readonly type: 'job.parked'
+      readonly gid: string
+      readonly step: string
+      readonly error: Error
+    }
   /** The transaction committed but the submit did not get through: query prepared will start the job. */
   | { readonly type: 'job.submitDeferred'; readonly gid: string; readonly error: Error }
   /** A prepared job's transaction could not be asked. It stays prepared and is asked again. */
-  | { readonly type: 'job.unresolved'; readonly gid: string; readonly error: Error; readonly retryInMs: number }
+  | {
+      readonly type: 'job.unresolved'
+      readonly gid: string
+      readonly error: Error
+      readonly retryInMs: number
+    }
   /** Another process may have the job now: what this attempt does counts for nothing any more. */
   | { readonly type: 'lease.lost'; readonly gid: string; readonly step: string }
   /** Told once, not at every try, until `store.recovered`. */
@@ -96,7 +106,8 @@ export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const inner = error instanceof AggregateError ? error.errors[0] : undefined
   const text =
-    error.message || (inner ? describeError(inner) : ((error as { code?: string }).code ?? error.name))
+    error.message ||
+    (inner ? describeError(inner) : ((error as { code?: string }).code ?? error.name))
   return text.replaceAll(/\s*\n\s*/g, ' ').slice(0, 500)
 }
 

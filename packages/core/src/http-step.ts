@@ -67,7 +67,11 @@ function httpStepSchema(): StandardSchema<HttpStepArgs> {
       vendor: 'stepping',
       validate(value) {
         const args = value as HttpStepArgs | null | undefined
-        if (typeof args?.url !== 'string' || !URL.canParse(args.url) || !/^https?:/i.test(args.url)) {
+        if (
+          typeof args?.url !== 'string' ||
+          !URL.canParse(args.url) ||
+          !/^https?:/i.test(args.url)
+        ) {
           return { issues: [{ path: ['url'], message: 'expected an absolute http or https URL' }] }
         }
         if (args.json !== undefined && ['GET', 'HEAD'].includes(methodOf(args))) {

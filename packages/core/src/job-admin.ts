@@ -51,7 +51,11 @@ export interface Health {
   /** Why the last look at the store failed; null when it did not. */
   readonly error: string | null
   /** Jobs of this app in the store by state; null while the store does not answer. */
-  readonly jobs: { readonly prepared: number; readonly submitted: number; readonly parked: number } | null
+  readonly jobs: {
+    readonly prepared: number
+    readonly submitted: number
+    readonly parked: number
+  } | null
   /** Names of steps that jobs wait for and that no process seems to know. */
   readonly unknownSteps: readonly string[]
 }

@@ -111,7 +111,10 @@ export class JobHandle implements CommittableJob {
   async prepareAndInsertBarrier({ byHand = true }: { byHand?: boolean } = {}): Promise<void> {
     const context = this.#context
     if (!context) {
-      throw this.#error('JOB_NO_TRANSACTION', 'has no transaction: create it with createJob(database.context(tx))')
+      throw this.#error(
+        'JOB_NO_TRANSACTION',
+        'has no transaction: create it with createJob(database.context(tx))',
+      )
     }
     this.#assertPhase('new')
     this.#assertHasSteps()
@@ -172,7 +175,11 @@ export class JobHandle implements CommittableJob {
       outcome = await this.#context!.database.barrier.resolve(barrierKey(job))
     } catch (error) {
       if (isSteppingError(error, 'BARRIER_UNDECIDED')) {
-        throw this.#error('TRANSACTION_NOT_COMMITTED', 'is tied to a transaction that is still open: call submit() after its commit', error)
+        throw this.#error(
+          'TRANSACTION_NOT_COMMITTED',
+          'is tied to a transaction that is still open: call submit() after its commit',
+          error,
+        )
       }
       if (isSteppingError(error, 'BARRIER_EXPIRED')) throw error
       // It may well have committed, so the caller must not take this for a failed job.
@@ -181,18 +188,25 @@ export class JobHandle implements CommittableJob {
     }
     if (outcome === 'committed') return await binding.committed()
     binding.notCommitted()
-    throw this.#error('TRANSACTION_ROLLED_BACK', 'is tied to a transaction that did not commit: its steps will never run')
+    throw this.#error(
+      'TRANSACTION_ROLLED_BACK',
+      'is tied to a transaction that did not commit: its steps will never run',
+    )
   }
 
   #assertHasSteps(): void {
-    if (this.#draft.isEmpty) throw this.#error('JOB_NO_STEPS', 'has no steps: add at least one with addStep')
+    if (this.#draft.isEmpty)
+      throw this.#error('JOB_NO_STEPS', 'has no steps: add at least one with addStep')
   }
 
   #assertPhase(wanted: 'new' | 'prepared'): void {
     const phase = this.#phase
     if (phase === wanted) return
     if (phase === 'failed') {
-      throw this.#error('TRANSACTION_UNUSABLE', 'could not be tied to its transaction: roll that back and begin again with a new job')
+      throw this.#error(
+        'TRANSACTION_UNUSABLE',
+        'could not be tied to its transaction: roll that back and begin again with a new job',
+      )
     }
     if (phase === 'submitting' || phase === 'submitted') {
       throw this.#context && wanted === 'new'
@@ -200,7 +214,10 @@ export class JobHandle implements CommittableJob {
         : this.#error('JOB_ALREADY_SUBMITTED', 'was submitted already')
     }
     throw wanted === 'prepared'
-      ? this.#error('JOB_NOT_PREPARED', 'is not prepared: await prepareAndInsertBarrier() inside the transaction first')
+      ? this.#error(
+          'JOB_NOT_PREPARED',
+          'is not prepared: await prepareAndInsertBarrier() inside the transaction first',
+        )
       : this.#error('JOB_ALREADY_PREPARED', 'was prepared already')
   }
 

@@ -53,10 +53,16 @@ export class JobDraft implements JobSteps {
 
   addStep<Input>(step: Step<Input, never>, ...[args]: StepArgs<NoInfer<Input>>): this {
     if (this.#abandoned) {
-      throw this.#error('JOB_ABANDONED', 'belongs to a run of the callback that was given up; the library ran it again with a new job')
+      throw this.#error(
+        'JOB_ABANDONED',
+        'belongs to a run of the callback that was given up; the library ran it again with a new job',
+      )
     }
     if (this.#frozen) {
-      throw this.#error('JOB_FROZEN', 'was sent already: its steps cannot change any more. Create another job')
+      throw this.#error(
+        'JOB_FROZEN',
+        'was sent already: its steps cannot change any more. Create another job',
+      )
     }
     this.#options.registry.assertRegistered(step)
     this.#check(step, args)
@@ -79,7 +85,8 @@ export class JobDraft implements JobSteps {
    * @throws SteppingError `JOB_NO_STEPS`; `ARGS_INVALID` from schemas that check asynchronously.
    */
   async record(to: { database?: DatabaseIdentity; byHand?: boolean } = {}): Promise<JobRecord> {
-    if (this.isEmpty) throw this.#error('JOB_NO_STEPS', 'has no steps: add at least one with addStep')
+    if (this.isEmpty)
+      throw this.#error('JOB_NO_STEPS', 'has no steps: add at least one with addStep')
     this.freeze()
     await Promise.all(this.#checks)
     this.#record ??= {
@@ -109,7 +116,10 @@ export class JobDraft implements JobSteps {
 
   #assertValid(step: AnyStep<never>, result: SchemaResult<unknown>): void {
     if (!result.issues) return
-    throw this.#error('ARGS_INVALID', `has wrong args for step ${step.name}: ${describeIssues(result.issues)}`)
+    throw this.#error(
+      'ARGS_INVALID',
+      `has wrong args for step ${step.name}: ${describeIssues(result.issues)}`,
+    )
   }
 
   #error(code: SteppingError['code'], text: string): SteppingError {

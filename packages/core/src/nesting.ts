@@ -50,7 +50,9 @@ export function assertNotNested(database: AnyDatabase, independent: boolean): vo
   throw new SteppingError(
     'TRANSACTION_NESTED',
     `A transaction of the database ${describeRef(database.ref)} is open around this one. Pass its tx and job down` +
-      (alone === undefined ? ', or say independent: true for one that commits by itself.' : ` (${alone}).`),
+      (alone === undefined
+        ? ', or say independent: true for one that commits by itself.'
+        : ` (${alone}).`),
   )
 }
 

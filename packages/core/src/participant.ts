@@ -36,7 +36,13 @@ export function createParticipant(parts: ParticipantParts): Participant {
       try {
         step = parts.registry.get(call.name)
       } catch (error) {
-        return { done: false, error: toError(error), interrupted: true, park: false, retryInMs: retryDelayMs(call.attempt) }
+        return {
+          done: false,
+          error: toError(error),
+          interrupted: true,
+          park: false,
+          retryInMs: retryDelayMs(call.attempt),
+        }
       }
       const error = await attempt(parts, step, call)
       if (!error) return { done: true }
@@ -79,19 +85,25 @@ async function attempt(
   )
   let timer: ReturnType<typeof setTimeout> | undefined
   const timedOut = new Promise<Error>((resolve) => {
-    timer = setTimeout(() => {
-      const error = new SteppingError(
-        'STEP_TIMEOUT',
-        `Step ${step.name} did not end within ${step.timeoutMs} ms. Raise its timeoutMs, or pass its signal on to what it waits for.`,
-        { gid: call.gid },
-      )
-      time.abort(error)
-      // A step that obeys its signal gets a moment to end before the attempt is given up.
-      timer = setTimeout(() => {
-        parts.report({ type: 'step.overran', gid: call.gid, step: step.name })
-        resolve(error)
-      }, Math.min(1_000, step.timeoutMs))
-    }, Math.min(step.timeoutMs, 2 ** 31 - 1))
+    timer = setTimeout(
+      () => {
+        const error = new SteppingError(
+          'STEP_TIMEOUT',
+          `Step ${step.name} did not end within ${step.timeoutMs} ms. Raise its timeoutMs, or pass its signal on to what it waits for.`,
+          { gid: call.gid },
+        )
+        time.abort(error)
+        // A step that obeys its signal gets a moment to end before the attempt is given up.
+        timer = setTimeout(
+          () => {
+            parts.report({ type: 'step.overran', gid: call.gid, step: step.name })
+            resolve(error)
+          },
+          Math.min(1_000, step.timeoutMs),
+        )
+      },
+      Math.min(step.timeoutMs, 2 ** 31 - 1),
+    )
   })
   const error = await Promise.race([run, timedOut])
   clearTimeout(timer)

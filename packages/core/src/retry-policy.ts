@@ -12,7 +12,11 @@ export interface Backoff {
  * The wait before the next attempt, after `attempt` failed ones (1 or more): exponential, capped,
  * then spread by a fifth to each side so that jobs that failed together do not return together.
  */
-export function retryDelayMs(attempt: number, backoff: Backoff = {}, random: () => number = Math.random): number {
+export function retryDelayMs(
+  attempt: number,
+  backoff: Backoff = {},
+  random: () => number = Math.random,
+): number {
   const { firstMs = 1_000, factor = 2, capMs = 300_000 } = backoff
   // The exponent is bounded because 2 ** 1100 is Infinity, and Infinity * 0 is NaN.
   const wait = Math.min(capMs, firstMs * factor ** Math.min(attempt - 1, 60))

@@ -29,7 +29,9 @@ export function describeIssues(issues: readonly SchemaIssue[]): string {
   return issues
     .slice(0, 5)
     .map((issue) => {
-      const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part))
+      const path = (issue.path ?? []).map((part) =>
+        String(typeof part === 'object' ? part.key : part),
+      )
       return path.length === 0 ? issue.message : `${path.join('.')}: ${issue.message}`
     })
     .join('; ')

@@ -28,7 +28,10 @@ export class StepRegistry {
   get(name: string): AnyStep<never> {
     const step = this.#byName.get(name)
     if (step) return step
-    throw new SteppingError('STEP_UNKNOWN', `No step is registered under the name ${name}.${hint(name, this.names)}`)
+    throw new SteppingError(
+      'STEP_UNKNOWN',
+      `No step is registered under the name ${name}.${hint(name, this.names)}`,
+    )
   }
 
   /** @throws SteppingError `STEP_UNKNOWN` for a step that was not given to `createStepping`. */

@@ -132,7 +132,10 @@ export function defineStep<Args = void, Input = Args, Services = unknown>(
 
 function requirePositive(step: string, option: string, value: number): void {
   if (value > 0) return
-  throw new SteppingError('STEP_INVALID', `Step ${step}: ${option} is ${value}, it must be positive.`)
+  throw new SteppingError(
+    'STEP_INVALID',
+    `Step ${step}: ${option} is ${value}, it must be positive.`,
+  )
 }
 
 /**
@@ -148,4 +151,3 @@ export function stepsFor<Services>(): {
 } {
   return { defineStep: (options) => defineStep(options) }
 }
-

@@ -75,5 +75,8 @@ export async function runInTransaction<Tx, R, O>(
 /** An adapter that lost the answer to COMMIT does not know the job; the caller needs its gid to look. */
 function withGid(error: unknown, gid: string): unknown {
   if (!isSteppingError(error, 'TRANSACTION_OUTCOME_UNKNOWN')) return error
-  return new SteppingError(error.code, `${error.message} The job's gid is ${gid}.`, { gid, cause: error.cause })
+  return new SteppingError(error.code, `${error.message} The job's gid is ${gid}.`, {
+    gid,
+    cause: error.cause,
+  })
 }

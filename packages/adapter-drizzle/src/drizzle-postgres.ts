@@ -1,6 +1,13 @@
 import { SteppingError } from '@stepping/core'
 import { errorCode, postgres, sqlDatabase } from '@stepping/sql'
-import type { SqlContext, SqlDatabase, SqlDatabaseOptions, SqlDriver, SqlResult, Statement } from '@stepping/sql'
+import type {
+  SqlContext,
+  SqlDatabase,
+  SqlDatabaseOptions,
+  SqlDriver,
+  SqlResult,
+  Statement,
+} from '@stepping/sql'
 import { entityKind, is, sql } from 'drizzle-orm'
 import type { TablesRelationalConfig } from 'drizzle-orm'
 import { PgDatabase, PgTransaction } from 'drizzle-orm/pg-core'
@@ -125,7 +132,9 @@ function driverOf(db: object): DrizzleDriver {
 
 function assertTransactionOf(db: object, tx: object): void {
   if (!is(tx, PgTransaction)) {
-    throw unusable('it is not a Drizzle transaction: pass the tx that the callback of db.transaction got')
+    throw unusable(
+      'it is not a Drizzle transaction: pass the tx that the callback of db.transaction got',
+    )
   }
   if ((tx as unknown as Internals).dialect === (db as Internals).dialect) return
   throw unusable('it belongs to another Drizzle database')
@@ -149,7 +158,8 @@ function assertCommitted(tag: string | undefined): void {
  */
 function afterCommitWasSent(error: unknown): unknown {
   const code = errorCode(error)
-  if (code === undefined ? error instanceof SteppingError : !postgres.isUnreachable(error)) return error
+  if (code === undefined ? error instanceof SteppingError : !postgres.isUnreachable(error))
+    return error
   return new SteppingError(
     'TRANSACTION_OUTCOME_UNKNOWN',
     'The connection was lost while the transaction committed: it may or may not have. Its steps are done if it did.',
@@ -159,7 +169,9 @@ function afterCommitWasSent(error: unknown): unknown {
 
 /** Drizzle's own error repeats the query with its parameters, which may be secret; its cause is the driver's. */
 function withoutQuery(error: unknown): unknown {
-  return error instanceof Error && 'query' in error && error.cause !== undefined ? error.cause : error
+  return error instanceof Error && 'query' in error && error.cause !== undefined
+    ? error.cause
+    : error
 }
 
 function unusable(why: string): SteppingError {

@@ -62,14 +62,10 @@ export function nodePostgres(client: unknown): DrizzleDriver {
           if (connection.release !== checkout) {
             return 'it is over, and another one uses its connection'
           }
-          switch (connection.getTransactionStatus?.()) {
-            case 'I':
-              return 'it is over. Call this inside the callback of db.transaction'
-            case 'E':
-              return 'a statement in it failed, so it can only be rolled back'
-            default:
-              return undefined
-          }
+          const status = connection.getTransactionStatus?.()
+          if (status === 'I') return 'it is over. Call this inside the callback of db.transaction'
+          if (status === 'E') return 'a statement in it failed, so it can only be rolled back'
+          return undefined
         },
         watch: () => watchCommands(connection),
       }

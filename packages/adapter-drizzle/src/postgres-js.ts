@@ -32,8 +32,8 @@ export function postgresJs(client: unknown): DrizzleDriver {
     handle: () => ({ unusable: () => undefined }),
     // It connects again by itself and then calls onListen: what was missed meanwhile is looked up.
     async listen(channel, onNotify) {
-      const { unlisten } = await postgres.listen(channel, onNotify, onNotify)
-      return unlisten
+      const listening = await postgres.listen(channel, onNotify, onNotify)
+      return () => listening.unlisten()
     },
   }
 }

@@ -33,11 +33,11 @@ export interface StepContext<Args = unknown, Services = unknown> {
    * @throws SteppingError `ONCE_KEY_REUSED` for a second use in one attempt without a `key` of its
    * own; `ONCE_EXPIRED` when the attempt began more than an hour ago; whatever `work` threw.
    */
-  once<Tx, R>(
+  readonly once: <Tx, R>(
     database: Database<Tx>,
     work: (tx: Tx, job: JobSteps) => Promise<R>,
     options?: { readonly key?: string },
-  ): Promise<OnceResult<R>>
+  ) => Promise<OnceResult<R>>
 }
 
 /** `ran` says whether this call did it (true) or an earlier attempt had (false). */
@@ -125,7 +125,7 @@ export function defineStep<Args = void, Input = Args, Services = unknown>(
     timeoutMs,
     maxAttempts,
     backoff,
-    run: options.run as Step<Input, Services>['run'],
+    run: options.run,
     ...(options.args && { schema: options.args }),
   }
 }

@@ -16,7 +16,12 @@ export interface Running {
 export function jobAdmin(store: JobStore, running: () => Running): JobAdmin {
   async function seen(gid: string): Promise<JobView> {
     const view = await store.find(gid)
-    if (!view) throw new SteppingError('JOB_UNKNOWN', `No job has the gid ${gid}, or its row was deleted after it finished.`, { gid })
+    if (!view)
+      throw new SteppingError(
+        'JOB_UNKNOWN',
+        `No job has the gid ${gid}, or its row was deleted after it finished.`,
+        { gid },
+      )
     if (!isOver(view.state)) return view
     throw new SteppingError('JOB_STATE', `Job ${gid} is ${view.state} already.`, { gid })
   }
@@ -35,7 +40,8 @@ export function jobAdmin(store: JobStore, running: () => Running): JobAdmin {
 
     async cancel(gid) {
       const view = await seen(gid)
-      const outcome = view.state === 'prepared' ? await askAbout(store, running(), gid) : 'committed'
+      const outcome =
+        view.state === 'prepared' ? await askAbout(store, running(), gid) : 'committed'
       if (await store.end(view, outcome === 'committed' ? 'cancelled' : 'rolledBack')) return
       const now = await seen(gid)
       throw new SteppingError(
@@ -55,7 +61,7 @@ export function jobAdmin(store: JobStore, running: () => Running): JobAdmin {
           stillActive: async (gids) => await store.stillActive(gids),
         })
       }
-      for (let batch = pruneBatch; batch >= pruneBatch; ) {
+      for (let batch = pruneBatch; batch >= pruneBatch;) {
         batch = await store.prune(pruneBatch)
         deleted += batch
       }
@@ -89,7 +95,11 @@ async function askAbout(
   gid: string,
 ): Promise<'committed' | 'rolledBack'> {
   if (!participant) {
-    throw new SteppingError('NOT_SUPPORTED', `Job ${gid} is prepared: to cancel it its database has to be asked, which takes a started app. Call stepping.start() first.`, { gid })
+    throw new SteppingError(
+      'NOT_SUPPORTED',
+      `Job ${gid} is prepared: to cancel it its database has to be asked, which takes a started app. Call stepping.start() first.`,
+      { gid },
+    )
   }
   const database = await store.databaseOf(gid)
   return await participant.queryPrepared({ gid, ...(database && { database }) })

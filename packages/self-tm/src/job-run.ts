@@ -1,4 +1,10 @@
-import { describeError, isSteppingError, retryDelayMs, SteppingError, toError } from '@stepping/core'
+import {
+  describeError,
+  isSteppingError,
+  retryDelayMs,
+  SteppingError,
+  toError,
+} from '@stepping/core'
 import type { Participant, StepOutcome, StepRecord } from '@stepping/core'
 import { Lease } from './lease.ts'
 import type { Settled, Settler } from './settler.ts'
@@ -121,7 +127,8 @@ export class JobRun {
   async #runStep(): Promise<boolean> {
     const { participant } = this.#parts
     const step = this.#claim.steps[this.#cursor]!
-    if (this.#draining || !this.#lease.isHeld) return await this.#end({ to: 'returned', inMs: 0 }, false)
+    if (this.#draining || !this.#lease.isHeld)
+      return await this.#end({ to: 'returned', inMs: 0 }, false)
     if (!participant.stepNames.includes(step.name)) {
       return await this.#end({ to: 'returned', inMs: unknownStepMs }, false)
     }
@@ -157,9 +164,15 @@ export class JobRun {
     }
     if (outcome.interrupted) return await this.#end({ to: 'returned', inMs: 0 }, false)
     const error = describeError(outcome.error)
-    if (!outcome.park) return await this.#end({ to: 'retried', inMs: outcome.retryInMs, error }, false)
+    if (!outcome.park)
+      return await this.#end({ to: 'retried', inMs: outcome.retryInMs, error }, false)
     if (await this.#end({ to: 'parked', error })) {
-      participant.report({ type: 'job.parked', gid: this.gid, step: step.name, error: outcome.error })
+      participant.report({
+        type: 'job.parked',
+        gid: this.gid,
+        step: step.name,
+        error: outcome.error,
+      })
     }
     return false
   }
@@ -190,13 +203,15 @@ export class JobRun {
     const held = { gid: this.gid, token: this.token, cursor: this.#cursor }
     const { settler } = this.#parts
     try {
-      return await settler.settle({ ...held, ...ending } as Settlement)
+      return await settler.settle({ ...held, ...ending })
     } catch (error) {
       // The store refuses this very ending: a person has to see why, and words of our own it takes.
       return await settler.settle({
         ...held,
         to: 'parked',
-        error: `what came of it could not be stored (${describeError(error).slice(0, 100).replaceAll(/[^ -~]/g, '?')})`,
+        error: `what came of it could not be stored (${describeError(error)
+          .slice(0, 100)
+          .replaceAll(/[^ -~]/g, '?')})`,
       })
     }
   }

@@ -36,14 +36,21 @@ export class Lease {
   extend(sentAtMs: number): void {
     this.#deadline = Math.max(this.#deadline, sentAtMs + this.#leaseMs * usable)
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.lose('it could not be renewed in time'), this.#deadline - monotonicMs())
+    this.#timer = setTimeout(
+      () => this.lose('it could not be renewed in time'),
+      this.#deadline - monotonicMs(),
+    )
   }
 
   lose(why: string): void {
     this.abort(
-      new SteppingError('LEASE_LOST', `This process lost job ${this.#gid}: ${why}. Another attempt takes over.`, {
-        gid: this.#gid,
-      }),
+      new SteppingError(
+        'LEASE_LOST',
+        `This process lost job ${this.#gid}: ${why}. Another attempt takes over.`,
+        {
+          gid: this.#gid,
+        },
+      ),
     )
   }
 

@@ -116,7 +116,8 @@ class SelfTransactionManager implements TransactionManager {
     } catch (error) {
       slot?.free()
       // The store's own refusals are answers; anything else may have arrived all the same.
-      if (!isSteppingError(error) || error.code === 'DATABASE_UNREACHABLE') this.#unanswered.add(job)
+      if (!isSteppingError(error) || error.code === 'DATABASE_UNREACHABLE')
+        this.#unanswered.add(job)
       throw error
     }
     if (submitted.started) return this.#begin(job, slot, submitted.token, sentAtMs, true)
@@ -170,7 +171,15 @@ class SelfTransactionManager implements TransactionManager {
   ): void {
     if (!slot || token === undefined) return this.#wake(job.app)
     const { gid, steps, database } = job
-    const claim: Claim = { gid, token, state: 'submitted', steps, cursor: 0, attempts: 0, ...(database && { database }) }
+    const claim: Claim = {
+      gid,
+      token,
+      state: 'submitted',
+      steps,
+      cursor: 0,
+      attempts: 0,
+      ...(database && { database }),
+    }
     slot.run(claim, sentAtMs, proven)
   }
 

@@ -54,7 +54,7 @@ export class Settler {
   async #flush(): Promise<void> {
     // A turn of the event loop, so that endings of the same moment share the first statement.
     await new Promise((resolve) => setImmediate(resolve))
-    for (let failures = 0; this.#waiting.length > 0; ) {
+    for (let failures = 0; this.#waiting.length > 0;) {
       const batch = this.#waiting.splice(0, maxBatch)
       try {
         await this.#write(batch)
@@ -71,7 +71,7 @@ export class Settler {
 
   /** Rejects when the batch has to be sent again. */
   async #write(batch: readonly Waiting[]): Promise<void> {
-    const { store, onSuccess } = this.#parts
+    const { store } = this.#parts
     const sentAtMs = monotonicMs()
     let results
     try {
@@ -83,7 +83,7 @@ export class Settler {
       for (const each of batch) await this.#write([each])
       return
     }
-    onSuccess()
+    this.#parts.onSuccess()
     for (const each of batch) {
       each.resolve({ result: results.get(each.settlement.gid) ?? 'lost', sentAtMs })
     }

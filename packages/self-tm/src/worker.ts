@@ -125,7 +125,10 @@ export class Worker {
     }
   }
 
-  async #claim(limit: number, backlog: boolean): Promise<{ found: number; nextInMs: number | null }> {
+  async #claim(
+    limit: number,
+    backlog: boolean,
+  ): Promise<{ found: number; nextInMs: number | null }> {
     const { store, participant, owner, leaseMs, pollMs } = this.#options
     const sentAtMs = monotonicMs()
     const claimed = await store.claim({
@@ -153,7 +156,9 @@ export class Worker {
       old.lost('it was claimed again')
       if (!(await endsWithin(old.over, leaseMs / 3))) {
         const { gid, token, cursor } = claim
-        await this.#settler.settle({ gid, token, cursor, to: 'returned', inMs: leaseMs }).catch(() => {})
+        await this.#settler
+          .settle({ gid, token, cursor, to: 'returned', inMs: leaseMs })
+          .catch(() => {})
         return
       }
     }

@@ -12,12 +12,14 @@ export async function pruneRows(database: AnySqlDatabase, options: PruneOptions)
 async function pruneBarrier(database: AnySqlDatabase, options: PruneOptions): Promise<number> {
   const { sqlDialect: dialect, tables } = database
   let deleted = 0
-  for (let afterId = '0'; ; ) {
+  for (let afterId = '0'; ;) {
     const { rows } = await database.run(dialect.listBarrier(tables, afterId, batch))
     const old = rows.filter((row) => row['old'] === true)
     // Never by age alone: the row decides for as long as its job may be asked about.
     const prepared = await options.stillPrepared(old.map((row) => String(row['gid'])))
-    const ids = old.filter((row) => !prepared.has(String(row['gid']))).map((row) => String(row['id']))
+    const ids = old
+      .filter((row) => !prepared.has(String(row['gid'])))
+      .map((row) => String(row['id']))
     if (ids.length > 0) deleted += (await database.run(dialect.deleteBarrier(tables, ids))).affected
     if (rows.length < batch || old.length === 0) return deleted
     afterId = String(rows.at(-1)!['id'])
@@ -27,7 +29,7 @@ async function pruneBarrier(database: AnySqlDatabase, options: PruneOptions): Pr
 /** From the moment a job is seen to be over, no attempt begins; the last one's window starts to run out. */
 async function markOnceOver(database: AnySqlDatabase, options: PruneOptions): Promise<void> {
   const { sqlDialect: dialect, tables } = database
-  for (let afterGid = ''; ; ) {
+  for (let afterGid = ''; ;) {
     const { rows } = await database.run(dialect.listOnce(tables, afterGid, batch))
     const gids = rows.map((row) => String(row['gid']))
     const active = await options.stillActive(gids)
@@ -40,7 +42,7 @@ async function markOnceOver(database: AnySqlDatabase, options: PruneOptions): Pr
 
 async function pruneOnce(database: AnySqlDatabase): Promise<number> {
   const { sqlDialect: dialect, tables } = database
-  for (let deleted = 0; ; ) {
+  for (let deleted = 0; ;) {
     const { affected } = await database.run(dialect.deleteOnceOver(tables, batch))
     deleted += affected
     if (affected < batch) return deleted

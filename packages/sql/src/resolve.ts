@@ -30,8 +30,16 @@ export async function resolveBarrier(
     if (reason === 'msg') return 'committed'
     if (reason === 'rollback') return 'rolledBack'
     throw reason === 'expired'
-      ? new SteppingError('BARRIER_EXPIRED', `Job ${key.gid} was asked about too late: its row may have been cleaned away.`, { gid: key.gid })
-      : new SteppingError('DATABASE_CHANGED', `The database ${describeRef(database.ref)} is not the one that job ${key.gid} was stored with: its identity differs. Point the name at the right database; the job stays prepared.`, { gid: key.gid })
+      ? new SteppingError(
+          'BARRIER_EXPIRED',
+          `Job ${key.gid} was asked about too late: its row may have been cleaned away.`,
+          { gid: key.gid },
+        )
+      : new SteppingError(
+          'DATABASE_CHANGED',
+          `The database ${describeRef(database.ref)} is not the one that job ${key.gid} was stored with: its identity differs. Point the name at the right database; the job stays prepared.`,
+          { gid: key.gid },
+        )
   } catch (error) {
     if (isSteppingError(error) || !dialect.isUndecided(error)) throw error
     throw undecided(key.gid, error)

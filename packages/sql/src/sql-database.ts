@@ -1,5 +1,12 @@
 import { describeError, describeRef, isSteppingError, safeAge, SteppingError } from '@stepping/core'
-import type { Barrier, Database, DatabaseLimits, DatabaseRef, DbContext, OnceRows } from '@stepping/core'
+import type {
+  Barrier,
+  Database,
+  DatabaseLimits,
+  DatabaseRef,
+  DbContext,
+  OnceRows,
+} from '@stepping/core'
 import type { SqlDialect } from './dialect.ts'
 import { applyMigrations, assertVersion, readMeta, schemaError } from './migration.ts'
 import type { Meta, MigrationSet } from './migration.ts'
@@ -12,7 +19,7 @@ import type { Tables } from './table-name.ts'
 
 /** An open transaction that statements can be run in. */
 export interface SqlContext extends DbContext {
-  execute(statement: Statement): Promise<SqlResult>
+  readonly execute: Execute
 }
 
 /** What an adapter says about its library. Everything else is the same for all of them. */
@@ -44,7 +51,10 @@ export interface SqlDatabaseOptions {
 const brand: unique symbol = Symbol.for('@stepping/sql.database/1')
 
 /** A SQL database with or without its library's types: what stores are built over. */
-export interface AnySqlDatabase extends Omit<Database<never, SqlContext>, 'transaction' | 'context'> {
+export interface AnySqlDatabase extends Omit<
+  Database<never, SqlContext>,
+  'transaction' | 'context'
+> {
   readonly [brand]: true
   readonly tables: Tables
   readonly sqlDialect: SqlDialect
@@ -150,9 +160,7 @@ class DriverDatabase<Tx, O> implements SqlDatabase<Tx, O> {
 
   async migrateSet(set: MigrationSet): Promise<void> {
     this.#meta = undefined
-    await this.atomically((execute) =>
-      applyMigrations(this.sqlDialect, this.tables, set, execute),
-    )
+    await this.atomically((execute) => applyMigrations(this.sqlDialect, this.tables, set, execute))
     this.#meta = undefined
   }
 
@@ -170,8 +178,16 @@ class DriverDatabase<Tx, O> implements SqlDatabase<Tx, O> {
         if (found === 'expired') throw expired('BARRIER_EXPIRED', `Job ${key.gid}`, key.gid)
         const { rows } = await execute(dialect.readReason(tables, key.gid))
         throw rows[0]?.['reason'] === 'rollback'
-          ? new SteppingError('BARRIER_DECIDED', `Job ${key.gid} was decided as rolled back, because it was asked about before this transaction got here. Roll the transaction back and begin again with a new job.`, { gid: key.gid })
-          : new SteppingError('JOB_DUPLICATE', `A job with the gid ${key.gid} is committed already. Roll this transaction back; if the gid is a message's id, the message was handled.`, { gid: key.gid })
+          ? new SteppingError(
+              'BARRIER_DECIDED',
+              `Job ${key.gid} was decided as rolled back, because it was asked about before this transaction got here. Roll the transaction back and begin again with a new job.`,
+              { gid: key.gid },
+            )
+          : new SteppingError(
+              'JOB_DUPLICATE',
+              `A job with the gid ${key.gid} is committed already. Roll this transaction back; if the gid is a message's id, the message was handled.`,
+              { gid: key.gid },
+            )
       },
       resolve: async (key) => await resolveBarrier(this, key),
     }
@@ -184,7 +200,12 @@ class DriverDatabase<Tx, O> implements SqlDatabase<Tx, O> {
         const { execute } = sqlContext(context)
         const found = await dialect.takeOnce(tables, execute, key)
         if (found === 'inserted') return undefined
-        if (found === 'expired') throw expired('ONCE_EXPIRED', `This attempt of step ${key.index + 1} of job ${key.gid}`, key.gid)
+        if (found === 'expired')
+          throw expired(
+            'ONCE_EXPIRED',
+            `This attempt of step ${key.index + 1} of job ${key.gid}`,
+            key.gid,
+          )
         const { rows } = await execute(dialect.readOnce(tables, key))
         if (!rows[0]) throw new Error(`the once row of ${key.gid} is gone`)
         return { value: rows[0]['value'] as string | null }
@@ -227,6 +248,12 @@ function sqlContext(context: DbContext): SqlContext {
   throw new SteppingError('TRANSACTION_UNUSABLE', 'This context does not belong to a SQL database.')
 }
 
-function expired(code: 'BARRIER_EXPIRED' | 'ONCE_EXPIRED', what: string, gid: string): SteppingError {
-  return new SteppingError(code, `${what} began too long ago to be written now. Begin again.`, { gid })
+function expired(
+  code: 'BARRIER_EXPIRED' | 'ONCE_EXPIRED',
+  what: string,
+  gid: string,
+): SteppingError {
+  return new SteppingError(code, `${what} began too long ago to be written now. Begin again.`, {
+    gid,
+  })
 }

@@ -9,7 +9,7 @@ export interface Tables {
   readonly once: Statement
   readonly meta: Statement
   /** A further table beside them, for example the self-TM's. */
-  table(name: string): Statement
+  readonly table: (name: string) => Statement
 }
 
 /**

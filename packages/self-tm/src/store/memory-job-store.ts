@@ -69,7 +69,9 @@ class MemoryJobStore implements JobStore {
     const found = this.#rows.get(job.gid)
     if (found) assertSameContent(job.gid, found, contentOf(job))
     if (found?.state === 'rolledBack') {
-      throw new SteppingError('TRANSACTION_ROLLED_BACK', `Job ${job.gid} was dropped.`, { gid: job.gid })
+      throw new SteppingError('TRANSACTION_ROLLED_BACK', `Job ${job.gid} was dropped.`, {
+        gid: job.gid,
+      })
     }
     if (found && found.state !== 'prepared') return { started: false }
     if (!found && job.database) {
@@ -164,7 +166,12 @@ class MemoryJobStore implements JobStore {
     const done = seen.steps.filter((step) => step.done).length
     if (!row || row.state !== seen.state || row.cursor !== done) return false
     if (isHeld(row, this.#now())) return false
-    Object.assign(row, { state: as, finishedAt: this.#now(), token: row.token + 1, leaseUntil: null })
+    Object.assign(row, {
+      state: as,
+      finishedAt: this.#now(),
+      token: row.token + 1,
+      leaseUntil: null,
+    })
     return true
   }
 
@@ -176,7 +183,9 @@ class MemoryJobStore implements JobStore {
 
   async prune(limit: number): Promise<number> {
     const before = this.#now() - barrierRetentionMs
-    const old = [...this.#rows.values()].filter((row) => row.finishedAt !== null && row.finishedAt < before)
+    const old = [...this.#rows.values()].filter(
+      (row) => row.finishedAt !== null && row.finishedAt < before,
+    )
     for (const row of old.slice(0, limit)) this.#rows.delete(row.gid)
     return Math.min(old.length, limit)
   }
@@ -191,7 +200,9 @@ class MemoryJobStore implements JobStore {
 
   #insert(job: JobRecord, state: ActiveState, dueInMs: number): Row {
     if (this.#now() >= job.notAfter) {
-      throw new SteppingError('BARRIER_EXPIRED', `Job ${job.gid} was created too long ago.`, { gid: job.gid })
+      throw new SteppingError('BARRIER_EXPIRED', `Job ${job.gid} was created too long ago.`, {
+        gid: job.gid,
+      })
     }
     const row: Row = {
       ...contentOf(job),
@@ -221,14 +232,28 @@ class MemoryJobStore implements JobStore {
     const now = this.#now()
     switch (settlement.to) {
       case 'advanced':
-        Object.assign(row, { cursor: row.cursor + 1, attempts: 0, lastError: null, retryNow: false })
+        Object.assign(row, {
+          cursor: row.cursor + 1,
+          attempts: 0,
+          lastError: null,
+          retryNow: false,
+        })
         row.leaseUntil = now + settlement.leaseMs
         return
       case 'submitted':
-        Object.assign(row, { state: 'submitted', attempts: 0, leaseUntil: now + settlement.leaseMs })
+        Object.assign(row, {
+          state: 'submitted',
+          attempts: 0,
+          leaseUntil: now + settlement.leaseMs,
+        })
         return
       case 'finished':
-        Object.assign(row, { state: 'finished', cursor: row.cursor + 1, leaseUntil: null, finishedAt: now })
+        Object.assign(row, {
+          state: 'finished',
+          cursor: row.cursor + 1,
+          leaseUntil: null,
+          finishedAt: now,
+        })
         return
       case 'rolledBack':
         Object.assign(row, { state: 'rolledBack', leaseUntil: null, finishedAt: now })

@@ -4,7 +4,13 @@ import { assertVersion, errorCode, isRolledBackByServer, isSqlContext } from '@s
 import type { AnySqlDatabase, Execute, SqlResult, Statement } from '@stepping/sql'
 import { activeStates } from '../job-state.ts'
 import type { ActiveState } from '../job-state.ts'
-import { assertSameContent, contentOf, decodeDatabase, decodeSteps, isSentOnce } from './job-content.ts'
+import {
+  assertSameContent,
+  contentOf,
+  decodeDatabase,
+  decodeSteps,
+  isSentOnce,
+} from './job-content.ts'
 import type { JobContent } from './job-content.ts'
 import type {
   Claim,
@@ -111,7 +117,9 @@ class SqlJobStore implements JobStore {
 
   async renew(held: readonly HeldLease[], leaseMs: number): Promise<ReadonlySet<string>> {
     const leases = held.map(({ gid, token }) => ({ gid, token }))
-    const { rows } = await this.#run(this.#statements.renewLeases(this.database.tables, leases, leaseMs))
+    const { rows } = await this.#run(
+      this.#statements.renewLeases(this.database.tables, leases, leaseMs),
+    )
     return gidsOf(rows)
   }
 
@@ -125,10 +133,18 @@ class SqlJobStore implements JobStore {
     const results = new Map<string, SettleResult>([...written].map((gid) => [gid, 'saved']))
     if (missed.length === 0) return results
     // Not written may mean: written before, by a call whose answer was lost.
-    const found = await this.#run(this.#statements.readCursors(tables, missed.map(({ gid }) => gid)))
+    const found = await this.#run(
+      this.#statements.readCursors(
+        tables,
+        missed.map(({ gid }) => gid),
+      ),
+    )
     const standing = new Map(found.rows.map((row) => [row['gid'] as string, row]))
     for (const settlement of missed) {
-      results.set(settlement.gid, isWritten(settlement, standing.get(settlement.gid)) ? 'saved' : 'lost')
+      results.set(
+        settlement.gid,
+        isWritten(settlement, standing.get(settlement.gid)) ? 'saved' : 'lost',
+      )
     }
     return results
   }
@@ -237,7 +253,10 @@ class SqlJobStore implements JobStore {
     return rows[0] as unknown as (JobContent & { state: JobState }) | undefined
   }
 
-  async #listStill(gids: readonly string[], states: readonly JobState[]): Promise<ReadonlySet<string>> {
+  async #listStill(
+    gids: readonly string[],
+    states: readonly JobState[],
+  ): Promise<ReadonlySet<string>> {
     if (gids.length === 0) return new Set()
     const { rows } = await this.#run(this.#statements.listStill(this.database.tables, gids, states))
     return gidsOf(rows)

@@ -33,7 +33,10 @@ export function isUnreachable(error: unknown): boolean {
     return /^(08...|57P0[123]|53300|28...|3D000|E[A-Z]+|CONNECT_TIMEOUT|CONNECTION_\w+)$/.test(code)
   }
   // node-postgres ends running queries of a lost connection with a bare message, without a code.
-  return error instanceof Error && /^(Connection terminated|timeout exceeded when trying to connect)/.test(rootMessage(error))
+  return (
+    error instanceof Error &&
+    /^(Connection terminated|timeout exceeded when trying to connect)/.test(rootMessage(error))
+  )
 }
 
 function rootMessage(error: Error): string {

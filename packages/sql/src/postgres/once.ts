@@ -31,7 +31,11 @@ export function readOnce({ once }: Tables, { gid, index, key }: OnceKey): Statem
     where gid = ${gid}::text and step = ${index}::int and key = ${key}::text`
 }
 
-export function storeOnce({ once }: Tables, { gid, index, key }: OnceKey, value: string): Statement {
+export function storeOnce(
+  { once }: Tables,
+  { gid, index, key }: OnceKey,
+  value: string,
+): Statement {
   return sql`
     update ${once} set value = ${value}::text
     where gid = ${gid}::text and step = ${index}::int and key = ${key}::text`

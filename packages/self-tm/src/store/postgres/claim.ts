@@ -55,7 +55,11 @@ export function claimJobs(tables: Tables, request: ClaimRequest): Statement {
 }
 
 /** Locked in the order of their gids, as `settleJobs` does: two orders would deadlock. */
-export function renewLeases(tables: Tables, held: readonly HeldLease[], leaseMs: number): Statement {
+export function renewLeases(
+  tables: Tables,
+  held: readonly HeldLease[],
+  leaseMs: number,
+): Statement {
   const job = tables.table('job')
   return sql`
     with mine as materialized (

@@ -34,6 +34,7 @@ export class Lease {
 
   /** The store confirmed the lease by a request that was sent at this time. */
   extend(sentAtMs: number): void {
+    if (this.signal.aborted) return
     this.#deadline = Math.max(this.#deadline, sentAtMs + this.#leaseMs * usable)
     clearTimeout(this.#timer)
     this.#timer = setTimeout(

@@ -41,6 +41,8 @@ export class Listener {
   #later(): void {
     this.#stop = undefined
     if (this.#closed) return
+    // A connection lost while it opens is told of twice; two tries would leave one open for ever.
+    clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
       this.#opening = this.#open()
     }, againMs)

@@ -55,7 +55,7 @@ export class Settler {
     // A turn of the event loop, so that endings of the same moment share the first statement.
     await new Promise((resolve) => setImmediate(resolve))
     for (let failures = 0; this.#waiting.length > 0;) {
-      const batch = this.#waiting.splice(0, maxBatch)
+      const batch = this.#takeBatch()
       try {
         await this.#write(batch)
         failures = 0
@@ -67,6 +67,19 @@ export class Settler {
       }
     }
     this.#flushing = undefined
+  }
+
+  /** At most one ending of each job, because the store answers by gid. */
+  #takeBatch(): Waiting[] {
+    const batch = new Map<string, Waiting>()
+    const later: Waiting[] = []
+    for (const each of this.#waiting) {
+      const { gid } = each.settlement
+      if (batch.size < maxBatch && !batch.has(gid)) batch.set(gid, each)
+      else later.push(each)
+    }
+    this.#waiting = later
+    return [...batch.values()]
   }
 
   /** Rejects when the batch has to be sent again. */

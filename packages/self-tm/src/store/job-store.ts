@@ -49,7 +49,7 @@ export interface JobStore extends JobLedger {
   /** Prolongs leases that are still this holder's; resolves with their gids. */
   renew(held: readonly HeldLease[], leaseMs: number): Promise<ReadonlySet<string>>
   /**
-   * Writes how attempts ended. Each is written only if its token and cursor are still those of the
+   * Writes how attempts ended, at most one of each job. Each is written only if its token and cursor are still those of the
    * row. One that an earlier, unanswered call has written already is `saved`.
    */
   settle(settlements: readonly Settlement[]): Promise<ReadonlyMap<string, SettleResult>>

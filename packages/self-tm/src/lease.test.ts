@@ -1,0 +1,82 @@
+import { isSteppingError, SteppingError } from '@stepping/core'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { monotonicMs } from './clock.ts'
+import { Lease } from './lease.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+test('is held for nine tenths of its time, counted from the sending of the request', async () => {
+  const lease = new Lease('a', 1_000, monotonicMs() - 400)
+  await vi.advanceTimersByTimeAsync(499)
+  expect(lease.isHeld).toBe(true)
+  await vi.advanceTimersByTimeAsync(1)
+  expect(lease.isHeld).toBe(false)
+})
+
+test('aborts the signal at the deadline with the gid and the reason', async () => {
+  const lease = new Lease('a', 1_000, monotonicMs())
+  await vi.advanceTimersByTimeAsync(899)
+  expect(lease.signal.aborted).toBe(false)
+  await vi.advanceTimersByTimeAsync(1)
+  expect(lease.signal.reason).toMatchObject({ code: 'LEASE_LOST', gid: 'a' })
+})
+
+test('is not held after its deadline although the timer is late', () => {
+  const lease = new Lease('a', 1_000, monotonicMs())
+  const now = monotonicMs()
+  vi.spyOn(performance, 'now').mockReturnValue(now + 900)
+  expect(lease.signal.aborted).toBe(false)
+  expect(lease.isHeld).toBe(false)
+})
+
+test('extended, it is held from when the renewal was sent', async () => {
+  const lease = new Lease('a', 1_000, monotonicMs())
+  await vi.advanceTimersByTimeAsync(500)
+  lease.extend(monotonicMs() - 100)
+  await vi.advanceTimersByTimeAsync(799)
+  expect(lease.isHeld).toBe(true)
+  await vi.advanceTimersByTimeAsync(1)
+  expect(lease.signal.aborted).toBe(true)
+})
+
+test('a renewal that was sent earlier and answered later does not shorten it', async () => {
+  const lease = new Lease('a', 1_000, monotonicMs())
+  await vi.advanceTimersByTimeAsync(300)
+  const first = monotonicMs() - 200
+  lease.extend(monotonicMs())
+  lease.extend(first)
+  await vi.advanceTimersByTimeAsync(899)
+  expect(lease.isHeld).toBe(true)
+})
+
+test('lost, it stays lost whatever renewal comes in later', () => {
+  const lease = new Lease('a', 1_000, monotonicMs())
+  lease.lose('another process holds it')
+  lease.extend(monotonicMs())
+  expect(lease.isHeld).toBe(false)
+  expect(lease.signal.reason).toMatchObject({
+    code: 'LEASE_LOST',
+    message: expect.stringContaining('another process holds it'),
+  })
+})
+
+test('keeps the first reason of several', () => {
+  const lease = new Lease('a', 1_000, monotonicMs())
+  lease.abort(new SteppingError('STEP_INTERRUPTED', 'closing'))
+  lease.lose('too late')
+  expect(isSteppingError(lease.signal.reason, 'STEP_INTERRUPTED')).toBe(true)
+})
+
+test('ended, it leaves no timer behind', () => {
+  const lease = new Lease('a', 1_000, monotonicMs())
+  lease.end()
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test('lost and renewed, it leaves no timer behind', () => {
+  const lease = new Lease('a', 1_000, monotonicMs())
+  lease.lose('another process holds it')
+  lease.extend(monotonicMs())
+  expect(vi.getTimerCount()).toBe(0)
+})

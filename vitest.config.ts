@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { mutationPlugin } from './mutations/vite-plugin.ts'
 
 // Tests run the sources of every package, so nothing has to be built first.
 const ssr = { resolve: { conditions: ['@stepping/source'] } }
@@ -9,6 +10,7 @@ export default defineConfig({
       {
         extends: true,
         ssr,
+        plugins: [mutationPlugin()],
         test: {
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts'],
@@ -17,6 +19,7 @@ export default defineConfig({
       {
         extends: true,
         ssr,
+        plugins: [mutationPlugin()],
         test: {
           name: 'db',
           include: [

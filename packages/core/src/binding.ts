@@ -22,6 +22,8 @@ export interface Binding {
   committed(): Promise<boolean>
   /** The transaction was rejected: it may have committed all the same. */
   notCommitted(): void
+  /** The library gave this transaction up and runs the callback again. */
+  abandoned(): void
 }
 
 /**
@@ -46,6 +48,10 @@ export async function bindToTransaction(
     // (by hand) or to refuse the gid a second time (given by the caller).
     const withBarrier = !enlistment || job.byHand || job.callerGid
     if (withBarrier) await context.database.barrier.insert(context, barrierKey(job))
+    const notCommitted = (): void => {
+      if (enlistment) enlistment.notCommitted()
+      else parts.inBackground(decide(parts, job, context))
+    }
     return {
       committed: async () => {
         const proven = context.provedCommit?.() === true
@@ -54,9 +60,10 @@ export async function bindToTransaction(
         enlistment.committed(proven && !withBarrier)
         return true
       },
-      notCommitted: () => {
-        if (enlistment) enlistment.notCommitted()
-        else parts.inBackground(decide(parts, job, context))
+      notCommitted,
+      abandoned: () => {
+        // The next run binds the caller's gid again: deciding it now would refuse that one.
+        if (enlistment || !job.callerGid) notCommitted()
       },
     }
   } catch (error) {
@@ -67,6 +74,15 @@ export async function bindToTransaction(
 
 export function barrierKey(job: JobRecord): { gid: string; notAfter: number; identity: string } {
   return { gid: job.gid, notAfter: job.notAfter, identity: job.database?.identity ?? '' }
+}
+
+/** An adapter that lost the answer to COMMIT does not know the job; the caller needs its gid to look. */
+export function withGid(error: unknown, gid: string): unknown {
+  if (!isSteppingError(error, 'TRANSACTION_OUTCOME_UNKNOWN')) return error
+  return new SteppingError(error.code, `${error.message} The job's gid is ${gid}.`, {
+    gid,
+    cause: error.cause,
+  })
 }
 
 async function prepare(

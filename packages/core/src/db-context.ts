@@ -48,6 +48,8 @@ export interface OnceKey {
   readonly gid: string
   readonly index: number
   readonly key: string
+  /** The app and kind of transaction manager that run the step: only they know when the row may go. */
+  readonly owner: string
   /** Epoch milliseconds: the end of the attempt's window, checked by the database. */
   readonly notAfter: number
 }
@@ -75,11 +77,17 @@ export interface DatabaseLimits {
   readonly finishedHandles?: string
 }
 
+/**
+ * The tables may be shared with other apps, whose jobs this app's transaction manager does not
+ * know: not to know a job never makes its row old.
+ */
 export interface PruneOptions {
-  /** Of these gids, the ones whose job is still prepared. Their rows stay, however old. */
-  stillPrepared(gids: readonly string[]): Promise<ReadonlySet<string>>
-  /** Of these gids, the ones whose job is not over. */
-  stillActive(gids: readonly string[]): Promise<ReadonlySet<string>>
+  /** Whose `once` rows are meant; see `OnceKey.owner`. */
+  readonly owner: string
+  /** Of these gids, those whose job is known to be over. */
+  over(gids: readonly string[]): Promise<ReadonlySet<string>>
+  /** Of these gids, those whose job is known and not over. */
+  active(gids: readonly string[]): Promise<ReadonlySet<string>>
 }
 
 /** One of the app's databases as the registry needs it, without the library's types. */

@@ -27,14 +27,10 @@ export const httpStep: Step<HttpStepArgs> = defineStep({
   name: 'stepping.http',
   args: httpStepSchema(),
   async run({ args, idempotencyKey, signal }) {
-    const { url, json, headers, timeoutMs = 30_000 } = args
+    const { url, json, timeoutMs = 30_000 } = args
     const response = await fetch(url, {
       method: methodOf(args),
-      headers: {
-        ...(json === undefined ? {} : { 'content-type': 'application/json' }),
-        'idempotency-key': idempotencyKey,
-        ...headers,
-      },
+      headers: requestHeaders(args, idempotencyKey),
       ...(json === undefined ? {} : { body: JSON.stringify(json) }),
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     })
@@ -54,7 +50,15 @@ function methodOf(args: HttpStepArgs): string {
   return args.method ?? (args.json === undefined ? 'GET' : 'POST')
 }
 
-/** The URL without user, password and query, for messages. */
+/** The caller's headers win, however they are capitalized: fetch would join both values. */
+function requestHeaders({ json, headers }: HttpStepArgs, idempotencyKey: string): Headers {
+  const all = new Headers(headers)
+  if (json !== undefined && !all.has('content-type')) all.set('content-type', 'application/json')
+  if (!all.has('idempotency-key')) all.set('idempotency-key', idempotencyKey)
+  return all
+}
+
+/** The URL without its query, for messages. */
 function withoutSecrets(url: string): string {
   const { origin, pathname } = new URL(url)
   return origin + pathname
@@ -73,6 +77,11 @@ function httpStepSchema(): StandardSchema<HttpStepArgs> {
           !/^https?:/i.test(args.url)
         ) {
           return { issues: [{ path: ['url'], message: 'expected an absolute http or https URL' }] }
+        }
+        const { username, password } = new URL(args.url)
+        if (username || password) {
+          // fetch refuses such a URL with a message that prints it, and the job would store it.
+          return { issues: [{ path: ['url'], message: 'expected no user and password in it' }] }
         }
         if (args.json !== undefined && ['GET', 'HEAD'].includes(methodOf(args))) {
           return { issues: [{ path: ['json'], message: `${methodOf(args)} cannot have a body` }] }

@@ -22,7 +22,7 @@ export type { Backoff } from './retry-policy.ts'
 // For authors of transaction managers and adapters.
 export { assertGid, newGid } from './gid.ts'
 export { hint } from './step-registry.ts'
-export { barrierRetentionMs, onceRetentionMs, safeAge } from './safe-age.ts'
+export { barrierRetentionMs, jobRetentionMs, onceRetentionMs, safeAge } from './safe-age.ts'
 export { describeRef } from './nesting.ts'
 export type {
   AnyDatabase,

@@ -1,4 +1,4 @@
-import { barrierKey, bindToTransaction } from './binding.ts'
+import { barrierKey, bindToTransaction, withGid } from './binding.ts'
 import type { Binding, SendParts } from './binding.ts'
 import type { CommittableContext, DbContext } from './db-context.ts'
 import { isSteppingError, SteppingError } from './errors.ts'
@@ -101,11 +101,16 @@ export class JobHandle implements CommittableJob {
     } catch (error) {
       this.#phase = 'failed'
       binding.notCommitted()
+      throw withGid(error, this.gid)
+    }
+    try {
+      const submitted = await binding.committed()
+      this.#phase = 'submitted'
+      return { gid: this.gid, submitted }
+    } catch (error) {
+      this.#phase = 'failed'
       throw error
     }
-    const submitted = await binding.committed()
-    this.#phase = 'submitted'
-    return { gid: this.gid, submitted }
   }
 
   async prepareAndInsertBarrier({ byHand = true }: { byHand?: boolean } = {}): Promise<void> {
@@ -125,8 +130,9 @@ export class JobHandle implements CommittableJob {
     try {
       const { database } = context
       const identity = await database.identity(context)
-      const job = await this.#draft.record({ database: { ...database.ref, identity }, byHand })
       await context.assertUsable()
+      // Last of what may be repeated: the record, once made, keeps who commits.
+      const job = await this.#draft.record({ database: { ...database.ref, identity }, byHand })
       repeatable = false
       const binding = await bindToTransaction(this.#parts, job, context, () => {
         repeatable = true

@@ -13,7 +13,11 @@ import type { TransactionParts } from './transaction.ts'
  * The `once` of one attempt. The key is (gid, step, key), the same in every attempt, so a zombie
  * of an earlier attempt and its successor meet at one row: one of them waits, and finds it taken.
  */
-export function onceFor(parts: TransactionParts, call: StepCall): StepContext['once'] {
+export function onceFor(
+  parts: TransactionParts,
+  call: StepCall,
+  owner: string,
+): StepContext['once'] {
   const used = new Set<string>()
   const notAfter = Date.now() + safeAge.attemptWindowMs
   return async function once<Tx, R>(
@@ -30,7 +34,7 @@ export function onceFor(parts: TransactionParts, call: StepCall): StepContext['o
       )
     }
     used.add(place)
-    const row = { gid: call.gid, index: call.index, key, notAfter }
+    const row = { gid: call.gid, index: call.index, key, owner, notAfter }
     return await runInTransaction(parts, database, async (tx, job, context) => {
       const stored = await database.once.take(context, row)
       if (stored) return { ran: false, value: decode<R>(stored.value) }

@@ -28,6 +28,7 @@ const invalidArgsAttempts = 6
 export function createParticipant(parts: ParticipantParts): Participant {
   return {
     app: parts.app,
+    owner: ownerOf(parts),
     stepNames: parts.registry.names,
     databases: parts.databases.all,
     report: (event: SteppingEvent) => parts.report(event),
@@ -127,8 +128,12 @@ async function runStep(
     idempotencyKey: `${call.gid}/${call.index}`,
     signal,
     services: parts.services as never,
-    once: onceFor(parts, call),
+    once: onceFor(parts, call, ownerOf(parts)),
   })
+}
+
+function ownerOf({ app, tm }: ParticipantParts): string {
+  return `${app}/${tm.kind}`
 }
 
 async function readArgs(step: AnyStep<never>, call: StepCall): Promise<unknown> {

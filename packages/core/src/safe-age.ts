@@ -13,9 +13,12 @@ export const safeAge = {
   statementMs: 60_000,
 } as const
 
-/** A barrier or job row may go this long after it was decided, if its job is not prepared any more. */
+/** A barrier row may go this long after it was written, if its job is known to be over. */
 export const barrierRetentionMs: number =
   safeAge.jobWindowMs + safeAge.clockSkewMs + safeAge.statementMs
+
+/** The row of a job that is over may go this long after: later than its barrier row, which goes only while this one tells that it may. */
+export const jobRetentionMs: number = 2 * barrierRetentionMs
 
 /** A `once` row may go this long after its job was seen to be over. */
 export const onceRetentionMs: number =

@@ -29,10 +29,12 @@ export function describeIssues(issues: readonly SchemaIssue[]): string {
   return issues
     .slice(0, 5)
     .map((issue) => {
-      const path = (issue.path ?? []).map((part) =>
-        String(typeof part === 'object' ? part.key : part),
-      )
-      return path.length === 0 ? issue.message : `${path.join('.')}: ${issue.message}`
+      const path = (issue.path ?? [])
+        .map((part) => (typeof part === 'object' ? part.key : part))
+        .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
+        .join('')
+        .replace(/^\./, '')
+      return path === '' ? issue.message : `${path}: ${issue.message}`
     })
     .join('; ')
 }

@@ -37,7 +37,8 @@ export class StepRegistry {
   /** @throws SteppingError `STEP_UNKNOWN` for a step that was not given to `createStepping`. */
   assertRegistered(step: AnyStep<never>): void {
     const found = this.#byName.get(step?.name)
-    if (found === step) return
+    // An import cycle makes a step undefined, which must not equal the step that was not found.
+    if (found && found === step) return
     throw new SteppingError(
       'STEP_UNKNOWN',
       found

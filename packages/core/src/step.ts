@@ -110,7 +110,7 @@ export function defineStep<Args = void, Input = Args, Services = unknown>(
 ): Step<Input, Services> {
   const { name, aliases = [], timeoutMs = 300_000, maxAttempts = Infinity, backoff = {} } = options
   for (const each of [name, ...aliases]) {
-    if (!namePattern.test(each)) {
+    if (typeof each !== 'string' || !namePattern.test(each)) {
       throw new SteppingError(
         'STEP_INVALID',
         `The step name ${JSON.stringify(each)} is not usable: take 1 to 100 letters, digits, '_', '.', ':' or '-'.`,

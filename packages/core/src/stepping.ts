@@ -96,7 +96,8 @@ class SteppingEngine implements Stepping {
   readonly #databases: DatabaseRegistry
   readonly #background = new Set<Promise<unknown>>()
   readonly #parts: TransactionParts
-  #state: 'new' | 'started' | 'closed' = 'new'
+  #state: 'new' | 'started' | 'closing' | 'closed' = 'new'
+  #starting: Promise<void> | undefined
   #closing: Promise<void> | undefined
   #reminder: ReturnType<typeof setTimeout> | undefined
 
@@ -131,36 +132,52 @@ class SteppingEngine implements Stepping {
   }
 
   async start(): Promise<void> {
-    this.#assertOpen()
     if (this.#state === 'started') {
       throw new SteppingError('ALREADY_STARTED', `Stepping for ${this.app} was started already.`)
     }
+    this.#assertNotClosing()
     this.#state = 'started'
     clearTimeout(this.#reminder)
+    this.#starting = this.#begin()
     try {
-      for (const database of this.#databases.all) await database.identity()
-      const participant = createParticipant({
-        ...this.#parts,
-        app: this.app,
-        registry: this.#registry,
-        databases: this.#databases,
-        services: this.#options.services,
-      })
-      await this.#options.tm.start(participant, { execute: this.#options.execute ?? true })
+      await this.#starting
     } catch (error) {
       if (this.#state === 'started') this.#state = 'new'
       throw error
     }
   }
 
+  async #begin(): Promise<void> {
+    for (const database of this.#databases.all) await database.identity()
+    // Closed while the databases were asked: what began now would never be ended.
+    this.#assertNotClosing()
+    const participant = createParticipant({
+      ...this.#parts,
+      app: this.app,
+      registry: this.#registry,
+      databases: this.#databases,
+      services: this.#options.services,
+    })
+    await this.#options.tm.start(participant, { execute: this.#options.execute ?? true })
+  }
+
   async close(): Promise<void> {
-    this.#state = 'closed'
-    clearTimeout(this.#reminder)
-    this.#closing ??= (async () => {
-      await Promise.all(this.#background)
-      await this.#options.tm.close()
-    })()
+    this.#closing ??= this.#close()
     await this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.#state = 'closing'
+    clearTimeout(this.#reminder)
+    await this.#starting?.catch(() => {})
+    await Promise.all(this.#background)
+    try {
+      // Until this is done, steps that run to their end may use `once` and add jobs.
+      await this.#options.tm.close()
+    } finally {
+      this.#state = 'closed'
+    }
+    await Promise.all(this.#background)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -182,11 +199,12 @@ class SteppingEngine implements Stepping {
     work: (tx: Tx, job: JobSteps) => Promise<R>,
     options?: TransactionOptions<NoInfer<O>>,
   ): Promise<R> {
+    this.#assertNotClosed()
     return await runInTransaction(this.#parts, database, work, options)
   }
 
   #createDraft(gid: string | undefined): JobDraft {
-    this.#assertOpen()
+    this.#assertNotClosed()
     const draft = new JobDraft({ app: this.app, registry: this.#registry, gid })
     if (this.#state === 'new' && this.#options.execute !== false) this.#remind(draft.gid)
     return draft
@@ -202,9 +220,16 @@ class SteppingEngine implements Stepping {
     ;(this.#reminder as { unref?: () => void }).unref?.()
   }
 
-  #assertOpen(): void {
-    if (this.#state !== 'closed') return
-    throw new SteppingError('CLOSED', `Stepping for ${this.app} is closed: create another one.`)
+  #assertNotClosed(): void {
+    if (this.#state === 'closed') throw this.#closed()
+  }
+
+  #assertNotClosing(): void {
+    if (this.#state === 'closing' || this.#state === 'closed') throw this.#closed()
+  }
+
+  #closed(): SteppingError {
+    return new SteppingError('CLOSED', `Stepping for ${this.app} is closed: create another one.`)
   }
 
   #inBackground(work: Promise<unknown>): void {
@@ -213,11 +238,16 @@ class SteppingEngine implements Stepping {
   }
 
   #report(event: SteppingEvent): void {
-    try {
-      logEvent(this.#options.logger ?? consoleLogger, event)
-      this.#options.onEvent?.(event)
-    } catch {
-      // A log that fails must not decide what becomes of a job.
-    }
+    const { logger = consoleLogger, onEvent } = this.#options
+    ignoreFailure(() => logEvent(logger, event))
+    ignoreFailure(() => onEvent?.(event))
   }
+}
+
+/** A log that fails, now or in a promise, must not decide what becomes of a job. */
+function ignoreFailure(tell: () => unknown): void {
+  try {
+    const told = tell()
+    if (told instanceof Promise) told.catch(() => {})
+  } catch {}
 }

@@ -28,13 +28,18 @@ export interface StepRecord {
  * jobs never starts.
  */
 export interface TransactionManager {
+  /** Its kind: with the app's name it tells whose rows are whose in a shared database. */
+  readonly kind: string
   /** The database that holds the jobs, where it is one; it is registered with the app's own. */
   readonly database?: AnyDatabase
   /** Reading and steering jobs, where this transaction manager can. */
   readonly jobs?: JobAdmin
   /** Begins to execute. Rejects when the store cannot be reached or is not migrated. */
   start(participant: Participant, options: { readonly execute: boolean }): Promise<void>
-  /** Gives unstarted work back, lets running steps end, then lets go of everything. */
+  /**
+   * Gives unstarted work back, lets running steps end, then lets go of everything. Until it
+   * resolves, those steps may still send jobs.
+   */
   close(): Promise<void>
   /** Creates or upgrades the store's tables. */
   migrate?(): Promise<void>
@@ -76,6 +81,8 @@ export interface Enlistment {
 /** Transaction manager to engine. Implemented once, in core. */
 export interface Participant {
   readonly app: string
+  /** As in the `once` rows of its steps: `<app>/<kind of transaction manager>`. */
+  readonly owner: string
   /** All names and aliases this app can run. */
   readonly stepNames: readonly string[]
   /** The registered databases, whose old rows the transaction manager has cleaned. */

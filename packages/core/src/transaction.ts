@@ -1,7 +1,6 @@
-import { bindToTransaction } from './binding.ts'
+import { bindToTransaction, withGid } from './binding.ts'
 import type { Binding, SendParts } from './binding.ts'
 import type { AnyDatabase, Database, DbContext } from './db-context.ts'
-import { isSteppingError, SteppingError } from './errors.ts'
 import type { JobDraft } from './job.ts'
 import { assertNotNested, insideTransaction } from './nesting.ts'
 
@@ -48,7 +47,7 @@ export async function runInTransaction<Tx, R, O>(
     // The library began again: what the earlier run bound went away with its transaction, or is
     // left to query prepared.
     run?.job.abandon()
-    run?.binding?.notCommitted()
+    run?.binding?.abandoned()
     const { job } = (run = { job: parts.createDraft(options.gid) } as Run)
     const value = await work(tx, job, context)
     job.freeze()
@@ -70,13 +69,4 @@ export async function runInTransaction<Tx, R, O>(
   }
   await run?.binding?.committed()
   return value
-}
-
-/** An adapter that lost the answer to COMMIT does not know the job; the caller needs its gid to look. */
-function withGid(error: unknown, gid: string): unknown {
-  if (!isSteppingError(error, 'TRANSACTION_OUTCOME_UNKNOWN')) return error
-  return new SteppingError(error.code, `${error.message} The job's gid is ${gid}.`, {
-    gid,
-    cause: error.cause,
-  })
 }

@@ -1,4 +1,4 @@
-import { SteppingError } from '@stepping/core'
+import { describeError, SteppingError } from '@stepping/core'
 import type { Health, JobAdmin, JobView, Participant } from '@stepping/core'
 import { isOver } from './job-state.ts'
 import type { JobStore } from './store/job-store.ts'
@@ -10,6 +10,8 @@ const pruneBatch = 500
 export interface Running {
   readonly participant: Participant | undefined
   readonly worker: Worker | undefined
+  /** Closing, or closed. */
+  readonly closed: boolean
   wake(): void
 }
 
@@ -52,13 +54,14 @@ export function jobAdmin(store: JobStore, running: () => Running): JobAdmin {
     },
 
     async prune() {
-      const own = store.database ? [store.database] : []
-      const databases = running().participant?.databases ?? own
+      const { databases, owner } = started(running())
       let deleted = 0
+      // Before the jobs' own rows, which tell that these may go.
       for (const database of databases) {
         deleted += await database.prune({
-          stillPrepared: async (gids) => await store.stillPrepared(gids),
-          stillActive: async (gids) => await store.stillActive(gids),
+          owner,
+          over: async (gids) => await store.over(gids),
+          active: async (gids) => await store.active(gids),
         })
       }
       for (let batch = pruneBatch; batch >= pruneBatch;) {
@@ -69,20 +72,26 @@ export function jobAdmin(store: JobStore, running: () => Running): JobAdmin {
     },
 
     async health() {
-      const { worker, participant } = running()
+      const { worker, participant, closed } = running()
       const state = worker?.health
-      const overview = participant
-        ? await store.overview(participant.app).catch((error: unknown) => {
-            state?.store.failed(error)
-            return null
-          })
-        : null
+      let unanswered: string | null = null
+      let jobs: Health['jobs'] = null
+      if (participant && !closed) {
+        try {
+          jobs = await store.overview(participant.app)
+        } catch (error) {
+          state?.store.failed(error)
+          unanswered = describeError(error)
+        }
+      }
+      const stopped = closed ? 'closed' : participant ? null : 'not started'
+      const error = stopped ?? unanswered ?? state?.store.error ?? null
       return {
-        ok: overview !== null && (state?.store.error ?? null) === null,
+        ok: error === null,
         running: state?.running ?? 0,
         lastPollAgeMs: state?.store.answeredAgoMs ?? null,
-        error: state?.store.error ?? (participant ? null : 'not started'),
-        jobs: overview,
+        error,
+        jobs,
         unknownSteps: state?.unknownSteps ?? [],
       } satisfies Health
     },
@@ -91,16 +100,19 @@ export function jobAdmin(store: JobStore, running: () => Running): JobAdmin {
 
 async function askAbout(
   store: JobStore,
-  { participant }: Running,
+  running: Running,
   gid: string,
 ): Promise<'committed' | 'rolledBack'> {
-  if (!participant) {
-    throw new SteppingError(
-      'NOT_SUPPORTED',
-      `Job ${gid} is prepared: to cancel it its database has to be asked, which takes a started app. Call stepping.start() first.`,
-      { gid },
-    )
-  }
+  const participant = started(running)
   const database = await store.databaseOf(gid)
   return await participant.queryPrepared({ gid, ...(database && { database }) })
+}
+
+/** Other databases than the store's are reached through the app, which has to be started. */
+function started({ participant }: Running): Participant {
+  if (participant) return participant
+  throw new SteppingError(
+    'NOT_SUPPORTED',
+    'This asks the databases of the app, which is not started: call stepping.start() first (with execute: false if it is not to run jobs).',
+  )
 }

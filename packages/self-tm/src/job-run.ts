@@ -13,7 +13,7 @@ import type { Claim, JobStore, Settlement } from './store/job-store.ts'
 export interface JobRunParts {
   readonly participant: Participant
   readonly settler: Settler
-  readonly store: Pick<JobStore, 'renew'>
+  readonly store: Pick<JobStore, 'renew' | 'isRefusal'>
   readonly leaseMs: number
 }
 
@@ -132,7 +132,9 @@ export class JobRun {
     if (!participant.stepNames.includes(step.name)) {
       return await this.#end({ to: 'returned', inMs: unknownStepMs }, false)
     }
-    const failed = this.#cursor === this.#claim.cursor ? this.#claim.attempts : 0
+    // What a prepared job counted were questions to its database.
+    const { state, cursor, attempts } = this.#claim
+    const failed = state === 'submitted' && this.#cursor === cursor ? attempts : 0
     const outcome = await participant.runStep({
       ...step,
       gid: this.gid,
@@ -201,10 +203,12 @@ export class JobRun {
 
   async #settle(ending: Ending): Promise<Settled> {
     const held = { gid: this.gid, token: this.token, cursor: this.#cursor }
-    const { settler } = this.#parts
+    const { settler, store } = this.#parts
     try {
       return await settler.settle({ ...held, ...ending })
     } catch (error) {
+      // Closed before the store took it: whoever claims the job next makes this attempt again.
+      if (store.isRefusal?.(error) !== true) throw error
       // The store refuses this very ending: a person has to see why, and words of our own it takes.
       return await settler.settle({
         ...held,

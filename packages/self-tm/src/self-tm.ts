@@ -48,6 +48,7 @@ export function selfTm(options: SelfTmOptions): TransactionManager {
 }
 
 class SelfTransactionManager implements TransactionManager {
+  readonly kind = 'self-tm'
   readonly database?: AnyDatabase
   readonly jobs: JobAdmin
   readonly #options: SelfTmOptions
@@ -60,6 +61,7 @@ class SelfTransactionManager implements TransactionManager {
   #worker: Worker | undefined
   #listener: Listener | undefined
   #cleaner: Cleaner | undefined
+  #closed = false
 
   constructor(options: SelfTmOptions) {
     this.#options = options
@@ -68,6 +70,7 @@ class SelfTransactionManager implements TransactionManager {
     this.jobs = jobAdmin(this.#store, () => ({
       participant: this.#participant,
       worker: this.#worker,
+      closed: this.#closed,
       wake: () => this.#wake(),
     }))
   }
@@ -97,6 +100,7 @@ class SelfTransactionManager implements TransactionManager {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     this.#cleaner?.close()
     await this.#listener?.close()
     await this.#worker?.close()

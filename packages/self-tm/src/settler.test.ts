@@ -14,7 +14,12 @@ function setUp(isRefusal?: (error: unknown) => boolean) {
   const onFailure = vi.fn<SettlerParts['onFailure']>()
   const onSuccess = vi.fn<SettlerParts['onSuccess']>()
   const store = { settle, ...(isRefusal && { isRefusal }) }
-  return { settler: new Settler({ store, onFailure, onSuccess }), settle, onFailure, onSuccess }
+  return {
+    settler: new Settler({ store, answerMs: 10_000, onFailure, onSuccess }),
+    settle,
+    onFailure,
+    onSuccess,
+  }
 }
 
 function ending(gid: string, token = 1): Settlement {

@@ -1,4 +1,5 @@
 import { monotonicMs } from './clock.ts'
+import { answeredWithin } from './deadline.ts'
 import type { JobStore, Settlement, SettleResult } from './store/job-store.ts'
 
 export interface Settled {
@@ -15,6 +16,8 @@ interface Waiting {
 
 export interface SettlerParts {
   readonly store: Pick<JobStore, 'settle' | 'isRefusal'>
+  /** After this long without an answer a batch is sent again, in milliseconds. */
+  readonly answerMs: number
   onFailure(error: unknown): void
   onSuccess(): void
 }
@@ -88,7 +91,8 @@ export class Settler {
     const sentAtMs = monotonicMs()
     let results
     try {
-      results = await store.settle(batch.map(({ settlement }) => settlement))
+      const settlements = batch.map(({ settlement }) => settlement)
+      results = await answeredWithin(this.#parts.answerMs, store.settle(settlements))
     } catch (error) {
       if (!store.isRefusal?.(error)) throw error
       if (batch.length === 1) return batch[0]!.reject(error)

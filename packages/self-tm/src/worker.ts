@@ -1,6 +1,7 @@
 import { hint } from '@stepping/core'
 import type { Participant } from '@stepping/core'
 import { monotonicMs } from './clock.ts'
+import { answeredWithin, endsWithin } from './deadline.ts'
 import { JobRun } from './job-run.ts'
 import { Settler } from './settler.ts'
 import { StoreHealth } from './store-health.ts'
@@ -49,6 +50,7 @@ export class Worker {
     this.#options = options
     this.#health = new StoreHealth(options.participant)
     this.#settler = new Settler({
+      answerMs: options.leaseMs,
       store: options.store,
       onFailure: (error) => this.#health.failed(error),
       onSuccess: () => this.#health.answered(),
@@ -74,15 +76,19 @@ export class Worker {
     if (this.#free() <= 0) return undefined
     this.#reserved++
     let taken = true
-    const free = (): void => {
+    const release = (): void => {
       if (taken) this.#reserved--
       taken = false
     }
     return {
-      free,
+      free: () => {
+        const wasFull = this.#free() <= 0
+        release()
+        if (wasFull) this.#wakeUp.wake()
+      },
       run: (claim, sentAtMs, proven) => {
-        free()
-        if (!this.#closing) void this.#begin(claim, sentAtMs, proven)
+        release()
+        void this.#begin(claim, sentAtMs, proven)
       },
     }
   }
@@ -94,7 +100,7 @@ export class Worker {
   async close(): Promise<void> {
     this.#closing = true
     this.#wakeUp.wake()
-    await this.#loop
+    await endsWithin(this.#loop, this.#options.drainMs)
     for (const run of this.#runs.values()) run.drain()
     const drained = await this.#allOver(this.#options.drainMs)
     if (!drained) {
@@ -114,14 +120,18 @@ export class Worker {
       if (limit > 0) {
         try {
           const { found, nextInMs } = await this.#claim(limit, backlog)
+          // Behind a backlog nobody looked ahead, so its end is followed by one more look.
+          const again = backlog || found === limit
           backlog = found === limit
-          waitMs = backlog ? 0 : Math.min(pollMs, Math.max(nextInMs ?? pollMs, shortestWaitMs))
+          waitMs = again ? 0 : Math.min(pollMs, Math.max(nextInMs ?? pollMs, shortestWaitMs))
         } catch (error) {
           this.#health.failed(error)
           waitMs = this.#health.retryInMs
         }
       }
       await this.#wakeUp.wait(waitMs)
+      // Runs that ended together free their slots before the next look, which then fills them all.
+      await new Promise((resolve) => setImmediate(resolve))
     }
   }
 
@@ -131,7 +141,7 @@ export class Worker {
   ): Promise<{ found: number; nextInMs: number | null }> {
     const { store, participant, owner, leaseMs, pollMs } = this.#options
     const sentAtMs = monotonicMs()
-    const claimed = await store.claim({
+    const request = {
       app: participant.app,
       owner,
       leaseMs,
@@ -139,9 +149,14 @@ export class Worker {
       stepNames: participant.stepNames,
       // With a backlog there is nothing to wait for, and looking ahead would be wasted.
       ...(backlog ? {} : { lookAheadMs: pollMs }),
-    })
+    }
+    const claimed = await answeredWithin(leaseMs, store.claim(request))
     this.#health.answered()
-    for (const claim of claimed.claims) void this.#begin(claim, sentAtMs, true)
+    for (const claim of claimed.claims) {
+      // The app began to close, or its own jobs took the slots, while the claim was under way.
+      const fits = this.#free() > 0 || this.#runs.has(claim.gid)
+      void (fits ? this.#begin(claim, sentAtMs, true) : this.#giveBack(claim, 0))
+    }
     if (claimed.unknownSteps) this.#reportUnknown(claimed.unknownSteps)
     return { found: claimed.claims.length, nextInMs: claimed.nextInMs }
   }
@@ -154,19 +169,23 @@ export class Worker {
       // This process slept through its own lease. Two attempts side by side in one process are
       // avoidable: the old one is told to stop, and only when it has does the new one begin.
       old.lost('it was claimed again')
-      if (!(await endsWithin(old.over, leaseMs / 3))) {
-        const { gid, token, cursor } = claim
-        await this.#settler
-          .settle({ gid, token, cursor, to: 'returned', inMs: leaseMs })
-          .catch(() => {})
-        return
-      }
+      if (!(await endsWithin(old.over, leaseMs / 3))) return await this.#giveBack(claim, leaseMs)
     }
+    if (this.#closing) return await this.#giveBack(claim, 0)
     const run = new JobRun(parts, claim, sentAtMs, proven)
     this.#runs.set(claim.gid, run)
     await run.over
     if (this.#runs.get(claim.gid) === run) this.#runs.delete(claim.gid)
     this.#wakeUp.wake()
+  }
+
+  /** Lets a job go that was claimed and not begun. */
+  async #giveBack({ gid, token, cursor }: Claim, inMs: number): Promise<void> {
+    try {
+      await this.#settler.settle({ gid, token, cursor, to: 'returned', inMs })
+    } catch {
+      // Closed meanwhile: its lease runs out.
+    }
   }
 
   async #renew(): Promise<void> {
@@ -175,7 +194,7 @@ export class Worker {
     if (runs.length === 0) return
     const sentAtMs = monotonicMs()
     try {
-      const renewed = await store.renew(runs, leaseMs)
+      const renewed = await answeredWithin(leaseMs / 3, store.renew(runs, leaseMs))
       this.#health.answered()
       for (const run of runs) {
         if (renewed.has(run.gid)) run.renewed(sentAtMs)
@@ -204,14 +223,4 @@ export class Worker {
   async #allOver(withinMs: number): Promise<boolean> {
     return await endsWithin(Promise.all([...this.#runs.values()].map((run) => run.over)), withinMs)
   }
-}
-
-async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, ms, false)
-  })
-  const ended = await Promise.race([work.then(() => true), timeout])
-  clearTimeout(timer)
-  return ended
 }

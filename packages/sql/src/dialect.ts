@@ -34,12 +34,12 @@ export interface SqlDialect {
   readOnce(tables: Tables, key: OnceKey): Statement
   storeOnce(tables: Tables, key: OnceKey, value: string): Statement
 
-  /** Barrier rows after the id, oldest first: `id`, `gid`, and whether each is `old` enough to go. */
+  /** Barrier rows after the id, oldest first: `id`, `gid`, `reason`, and whether each is `old` enough to go. */
   listBarrier(tables: Tables, afterId: string, limit: number): Statement
   deleteBarrier(tables: Tables, ids: readonly string[]): Statement
-  /** Gids after this one with `once` rows whose job is not known to be over. */
-  listOnce(tables: Tables, afterGid: string, limit: number): Statement
-  markOnceOver(tables: Tables, gids: readonly string[]): Statement
+  /** Gids after this one with `once` rows of this owner whose job is not known to be over. */
+  listOnce(tables: Tables, owner: string, afterGid: string, limit: number): Statement
+  markOnceOver(tables: Tables, owner: string, gids: readonly string[]): Statement
   deleteOnceOver(tables: Tables, limit: number): Statement
 
   /** A lock or a timeout kept the answer away: ask again. */

@@ -15,10 +15,11 @@ async function pruneBarrier(database: AnySqlDatabase, options: PruneOptions): Pr
   for (let afterId = '0'; ;) {
     const { rows } = await database.run(dialect.listBarrier(tables, afterId, batch))
     const old = rows.filter((row) => row['old'] === true)
-    // Never by age alone: the row decides for as long as its job may be asked about.
-    const prepared = await options.stillPrepared(old.map((row) => String(row['gid'])))
+    // A commit never by age alone: without its row, a job that is still asked about would be
+    // answered "rolled back". A roll-back would be answered so again.
+    const over = await options.over(old.map((row) => String(row['gid'])))
     const ids = old
-      .filter((row) => !prepared.has(String(row['gid'])))
+      .filter((row) => row['reason'] === 'rollback' || over.has(String(row['gid'])))
       .map((row) => String(row['id']))
     if (ids.length > 0) deleted += (await database.run(dialect.deleteBarrier(tables, ids))).affected
     if (rows.length < batch || old.length === 0) return deleted
@@ -30,11 +31,11 @@ async function pruneBarrier(database: AnySqlDatabase, options: PruneOptions): Pr
 async function markOnceOver(database: AnySqlDatabase, options: PruneOptions): Promise<void> {
   const { sqlDialect: dialect, tables } = database
   for (let afterGid = ''; ;) {
-    const { rows } = await database.run(dialect.listOnce(tables, afterGid, batch))
+    const { rows } = await database.run(dialect.listOnce(tables, options.owner, afterGid, batch))
     const gids = rows.map((row) => String(row['gid']))
-    const active = await options.stillActive(gids)
+    const active = await options.active(gids)
     const over = gids.filter((gid) => !active.has(gid))
-    if (over.length > 0) await database.run(dialect.markOnceOver(tables, over))
+    if (over.length > 0) await database.run(dialect.markOnceOver(tables, options.owner, over))
     if (rows.length < batch) return
     afterGid = gids.at(-1)!
   }

@@ -1,5 +1,5 @@
 import { SteppingError } from '@stepping/core'
-import type { DatabaseIdentity, JobRecord, StepRecord } from '@stepping/core'
+import type { DatabaseIdentity, JobRecord, JobState, StepRecord } from '@stepping/core'
 
 /**
  * Steps as they are stored: `[["CreateOrder",{"sku":"A1"}],["SendMail"]]`. Text, not jsonb, which
@@ -51,7 +51,36 @@ export function assertSameContent(gid: string, stored: JobContent, sent: JobCont
   }
 }
 
-/** A job whose row can be deleted as soon as it is done: its only insert cannot arrive twice. */
+/**
+ * A prepare that met a row: a repeat of itself, or a second job with its gid. That job may be over
+ * and its barrier row gone, so that nothing else would refuse a transaction whose steps never run.
+ *
+ * @throws SteppingError `JOB_CONFLICT`, `JOB_DUPLICATE`, `BARRIER_DECIDED`
+ */
+export function assertStillPrepared(
+  job: JobRecord,
+  stored: JobContent & { readonly state: JobState },
+): void {
+  const { gid } = job
+  assertSameContent(gid, stored, contentOf(job))
+  if (stored.state === 'prepared') return
+  throw stored.state === 'rolledBack'
+    ? new SteppingError(
+        'BARRIER_DECIDED',
+        `Job ${gid} was decided as rolled back. Roll this transaction back and begin again with a new job.`,
+        { gid },
+      )
+    : new SteppingError(
+        'JOB_DUPLICATE',
+        `A job with the gid ${gid} is committed already. Roll this transaction back; if the gid is a message's id, the message was handled.`,
+        { gid },
+      )
+}
+
+/**
+ * A job whose row can be deleted as soon as it is done: its only insert cannot arrive twice, and it
+ * has no barrier row, which would need this one to tell when it may go.
+ */
 export function isSentOnce(job: JobRecord, inTransaction: boolean): boolean {
-  return inTransaction && !job.callerGid
+  return inTransaction && !job.callerGid && !job.byHand
 }

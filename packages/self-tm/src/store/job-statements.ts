@@ -28,11 +28,12 @@ export interface JobStatements {
   renewLeases(tables: Tables, held: readonly HeldLease[], leaseMs: number): Statement
   /** The gids that were written. */
   settleJobs(tables: Tables, settlements: readonly Settlement[], keepHistory: boolean): Statement
+  /** `gid`, `lease_token`, `cursor`, `state`, and `leased`: whether the lease was not given up. */
   readCursors(tables: Tables, gids: readonly string[]): Statement
   findJob(tables: Tables, gid: string): Statement
   retryJob(tables: Tables, gid: string): Statement
   endJob(tables: Tables, seen: JobView, as: 'cancelled' | 'rolledBack'): Statement
   countJobs(tables: Tables, app: string): Statement
   pruneJobs(tables: Tables, limit: number, historyMs: number): Statement
-  listStill(tables: Tables, gids: readonly string[], states: readonly JobState[]): Statement
+  listAmong(tables: Tables, gids: readonly string[], states: readonly JobState[]): Statement
 }

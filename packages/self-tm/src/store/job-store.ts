@@ -20,7 +20,8 @@ export interface JobStore extends JobLedger {
   /**
    * Durable when it resolves. The same content again changes nothing.
    *
-   * @throws SteppingError `JOB_CONFLICT`; `BARRIER_EXPIRED` past the record's `notAfter`.
+   * @throws SteppingError `JOB_CONFLICT`; `JOB_DUPLICATE` or `BARRIER_DECIDED` when the job is
+   * decided already; `BARRIER_EXPIRED` past the record's `notAfter`.
    */
   prepare(job: JobRecord): Promise<void>
   /**
@@ -75,10 +76,10 @@ export interface JobLedger {
   overview(app: string): Promise<{ prepared: number; submitted: number; parked: number }>
   /** Deletes the rows of jobs that are over and past their safe age, one batch; resolves with how many. */
   prune(limit: number): Promise<number>
-  /** Of these gids, those that are prepared. */
-  stillPrepared(gids: readonly string[]): Promise<ReadonlySet<string>>
-  /** Of these gids, those that are not over. */
-  stillActive(gids: readonly string[]): Promise<ReadonlySet<string>>
+  /** Of these gids, those that are known and over. */
+  over(gids: readonly string[]): Promise<ReadonlySet<string>>
+  /** Of these gids, those that are known and not over. */
+  active(gids: readonly string[]): Promise<ReadonlySet<string>>
 }
 
 export interface LeaseRequest {

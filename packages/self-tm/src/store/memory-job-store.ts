@@ -1,8 +1,14 @@
-import { barrierRetentionMs, SteppingError } from '@stepping/core'
+import { jobRetentionMs, SteppingError } from '@stepping/core'
 import type { DatabaseIdentity, DbContext, JobRecord, JobState, JobView } from '@stepping/core'
 import { isOver } from '../job-state.ts'
 import type { ActiveState } from '../job-state.ts'
-import { assertSameContent, contentOf, decodeDatabase, decodeSteps } from './job-content.ts'
+import {
+  assertSameContent,
+  assertStillPrepared,
+  contentOf,
+  decodeDatabase,
+  decodeSteps,
+} from './job-content.ts'
 import type { JobContent } from './job-content.ts'
 import type {
   Claim,
@@ -15,6 +21,8 @@ import type {
   SettleResult,
   Submitted,
 } from './job-store.ts'
+import { wasWritten } from './was-written.ts'
+import type { Standing } from './was-written.ts'
 
 interface Row extends JobContent {
   readonly gid: string
@@ -61,7 +69,7 @@ class MemoryJobStore implements JobStore {
 
   async prepare(job: JobRecord): Promise<void> {
     const row = this.#rows.get(job.gid)
-    if (row) assertSameContent(job.gid, row, contentOf(job))
+    if (row) assertStillPrepared(job, row)
     else this.#insert(job, 'prepared', this.#queryPreparedAfterMs)
   }
 
@@ -81,9 +89,10 @@ class MemoryJobStore implements JobStore {
     row.state = 'submitted'
     row.attempts = 0
     row.dueAt = this.#now()
+    row.retryNow = false
     row.token += 1
     row.leaseUntil = lease ? this.#now() + lease.leaseMs : null
-    return { started: true, token: row.token }
+    return { started: true, ...(lease && { token: row.token }) }
   }
 
   /** No transaction reaches into this process's memory. */
@@ -123,10 +132,11 @@ class MemoryJobStore implements JobStore {
   async settle(settlements: readonly Settlement[]): Promise<ReadonlyMap<string, SettleResult>> {
     return new Map(
       settlements.map((settlement) => {
-        const row = this.#held(settlement)
-        if (!row || row.cursor !== settlement.cursor) return [settlement.gid, 'lost']
-        this.#write(row, settlement)
-        return [settlement.gid, 'saved']
+        const { gid } = settlement
+        const held = this.#held(settlement)
+        if (held?.cursor === settlement.cursor) this.#write(held, settlement)
+        else if (!wasWritten(settlement, standingOf(this.#rows.get(gid)))) return [gid, 'lost']
+        return [gid, 'saved']
       }),
     )
   }
@@ -182,7 +192,7 @@ class MemoryJobStore implements JobStore {
   }
 
   async prune(limit: number): Promise<number> {
-    const before = this.#now() - barrierRetentionMs
+    const before = this.#now() - jobRetentionMs
     const old = [...this.#rows.values()].filter(
       (row) => row.finishedAt !== null && row.finishedAt < before,
     )
@@ -190,11 +200,11 @@ class MemoryJobStore implements JobStore {
     return Math.min(old.length, limit)
   }
 
-  async stillPrepared(gids: readonly string[]): Promise<ReadonlySet<string>> {
-    return new Set(gids.filter((gid) => this.#rows.get(gid)?.state === 'prepared'))
+  async over(gids: readonly string[]): Promise<ReadonlySet<string>> {
+    return new Set(gids.filter((gid) => isOver(this.#rows.get(gid)?.state ?? 'submitted')))
   }
 
-  async stillActive(gids: readonly string[]): Promise<ReadonlySet<string>> {
+  async active(gids: readonly string[]): Promise<ReadonlySet<string>> {
     return new Set(gids.filter((gid) => !isOver(this.#rows.get(gid)?.state ?? 'finished')))
   }
 
@@ -244,6 +254,7 @@ class MemoryJobStore implements JobStore {
         Object.assign(row, {
           state: 'submitted',
           attempts: 0,
+          retryNow: false,
           leaseUntil: now + settlement.leaseMs,
         })
         return
@@ -286,6 +297,11 @@ function claimOf(row: Row): Claim {
     attempts: row.attempts,
     ...decodeDatabase(row.database),
   }
+}
+
+function standingOf(row: Row | undefined): Standing | undefined {
+  if (!row) return undefined
+  return { token: row.token, cursor: row.cursor, state: row.state, leased: row.leaseUntil !== null }
 }
 
 function nextStep(row: Row): string {

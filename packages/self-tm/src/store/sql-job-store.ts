@@ -6,6 +6,7 @@ import { activeStates } from '../job-state.ts'
 import type { ActiveState } from '../job-state.ts'
 import {
   assertSameContent,
+  assertStillPrepared,
   contentOf,
   decodeDatabase,
   decodeSteps,
@@ -26,6 +27,8 @@ import type {
 import type { JobInsert, JobStatements } from './job-statements.ts'
 import { postgresStatements } from './postgres/index.ts'
 import { channelOf } from './channel.ts'
+import { wasWritten } from './was-written.ts'
+import type { Standing } from './was-written.ts'
 
 export interface SqlJobStoreOptions {
   /** Keeps finished jobs in a table of their own for this long. Default: they are deleted. */
@@ -77,7 +80,7 @@ class SqlJobStore implements JobStore {
     })
     if (inserted) return
     const stored = await this.#content(job.gid)
-    if (stored) assertSameContent(job.gid, stored, contentOf(job))
+    if (stored) assertStillPrepared(job, stored)
   }
 
   async submit(job: JobRecord, lease?: LeaseRequest): Promise<Submitted> {
@@ -139,11 +142,11 @@ class SqlJobStore implements JobStore {
         missed.map(({ gid }) => gid),
       ),
     )
-    const standing = new Map(found.rows.map((row) => [row['gid'] as string, row]))
+    const standing = new Map(found.rows.map((row) => [row['gid'] as string, standingOf(row)]))
     for (const settlement of missed) {
       results.set(
         settlement.gid,
-        isWritten(settlement, standing.get(settlement.gid)) ? 'saved' : 'lost',
+        wasWritten(settlement, standing.get(settlement.gid)) ? 'saved' : 'lost',
       )
     }
     return results
@@ -187,19 +190,19 @@ class SqlJobStore implements JobStore {
     return (rows[0]?.['jobs'] as number) + (rows[0]?.['history'] as number)
   }
 
-  async stillPrepared(gids: readonly string[]): Promise<ReadonlySet<string>> {
-    return await this.#listStill(gids, ['prepared'])
+  async over(gids: readonly string[]): Promise<ReadonlySet<string>> {
+    return await this.#among(gids, ['finished', 'rolledBack', 'cancelled'])
   }
 
-  async stillActive(gids: readonly string[]): Promise<ReadonlySet<string>> {
-    return await this.#listStill(gids, [...activeStates, 'parked'])
+  async active(gids: readonly string[]): Promise<ReadonlySet<string>> {
+    return await this.#among(gids, [...activeStates, 'parked'])
   }
 
   async #submitPrepared(job: JobRecord, lease: LeaseRequest | undefined): Promise<Submitted> {
     const { rows } = await this.#run(
       this.#statements.submitPrepared(this.database.tables, job, lease),
     )
-    if (rows[0]) return { started: true, token: rows[0]['lease_token'] as number }
+    if (rows[0]) return { started: true, ...(lease && { token: rows[0]['lease_token'] as number }) }
     const stored = await this.#content(job.gid)
     if (!stored) {
       throw new SteppingError(
@@ -253,12 +256,9 @@ class SqlJobStore implements JobStore {
     return rows[0] as unknown as (JobContent & { state: JobState }) | undefined
   }
 
-  async #listStill(
-    gids: readonly string[],
-    states: readonly JobState[],
-  ): Promise<ReadonlySet<string>> {
+  async #among(gids: readonly string[], states: readonly JobState[]): Promise<ReadonlySet<string>> {
     if (gids.length === 0) return new Set()
-    const { rows } = await this.#run(this.#statements.listStill(this.database.tables, gids, states))
+    const { rows } = await this.#run(this.#statements.listAmong(this.database.tables, gids, states))
     return gidsOf(rows)
   }
 
@@ -286,6 +286,15 @@ function claimOf(row: Record<string, unknown>): Claim {
   }
 }
 
+function standingOf(row: Record<string, unknown>): Standing {
+  return {
+    token: row['lease_token'] as number,
+    cursor: row['cursor'] as number,
+    state: row['state'] as JobState,
+    leased: row['leased'] as boolean,
+  }
+}
+
 function viewOf(row: Record<string, unknown>): JobView {
   const steps = decodeSteps(row['steps'] as string)
   const done = (row['cursor'] as number | null) ?? steps.length
@@ -308,26 +317,6 @@ function viewOf(row: Record<string, unknown>): JobView {
 function storable(settlement: Settlement): Settlement {
   if (!('error' in settlement)) return settlement
   return { ...settlement, error: settlement.error.replaceAll('\0', '\uFFFD').toWellFormed() }
-}
-
-/** Not written now: was it written before, under the same token? */
-function isWritten(settlement: Settlement, row: Record<string, unknown> | undefined): boolean {
-  // Deleted by its own finish. If another holder finished it, there is nothing left to do either.
-  if (!row) return settlement.to === 'finished'
-  if (row['lease_token'] !== settlement.token) return false
-  switch (settlement.to) {
-    case 'advanced':
-    case 'finished':
-      return row['cursor'] === settlement.cursor + 1
-    case 'submitted':
-      return row['state'] === 'submitted'
-    case 'rolledBack':
-    case 'retried':
-    case 'parked':
-    case 'returned':
-      // The lease was given up under this token, which only this settlement does.
-      return true
-  }
 }
 
 function gidsOf(rows: readonly Record<string, unknown>[]): Set<string> {

@@ -9,14 +9,14 @@ import { durableCommit } from './durable.ts'
 export async function takeOnce(
   { once }: Tables,
   execute: Execute,
-  { gid, index, key, notAfter }: OnceKey,
+  { gid, index, key, owner, notAfter }: OnceKey,
 ): Promise<Inserted> {
   const { rows } = await execute(sql`
     with guard as materialized (
       select clock_timestamp() < to_timestamp(${notAfter}::float8 / 1000) as open, ${durableCommit} as durable
     ), inserted as (
-      insert into ${once} (gid, step, key)
-      select ${gid}::text, ${index}::int, ${key}::text from guard where open and durable is not null
+      insert into ${once} (gid, step, key, owner)
+      select ${gid}::text, ${index}::int, ${key}::text, ${owner}::text from guard where open and durable is not null
       on conflict (gid, step, key) do nothing
       returning 1
     )

@@ -6,7 +6,7 @@ import type { Tables } from '../table-name.ts'
 /** By id, which grows with the time of insertion, so no index on the time is needed. */
 export function listBarrier({ barrier }: Tables, afterId: string, limit: number): Statement {
   return sql`
-    select id::text as id, gid,
+    select id::text as id, gid, reason,
       create_time < clock_timestamp() - ${barrierRetentionMs}::float8 * interval '1 ms' as old
     from ${barrier} where id > ${afterId}::bigint order by id limit ${limit}::int`
 }
@@ -17,16 +17,21 @@ export function deleteBarrier({ barrier }: Tables, ids: readonly string[]): Stat
     where id in (select json_array_elements_text(${JSON.stringify(ids)}::text::json)::bigint)`
 }
 
-export function listOnce({ once }: Tables, afterGid: string, limit: number): Statement {
+export function listOnce(
+  { once }: Tables,
+  owner: string,
+  afterGid: string,
+  limit: number,
+): Statement {
   return sql`
     select distinct gid from ${once}
-    where gid > ${afterGid}::text and over_at is null order by gid limit ${limit}::int`
+    where gid > ${afterGid}::text and owner = ${owner}::text and over_at is null order by gid limit ${limit}::int`
 }
 
-export function markOnceOver({ once }: Tables, gids: readonly string[]): Statement {
+export function markOnceOver({ once }: Tables, owner: string, gids: readonly string[]): Statement {
   return sql`
     update ${once} set over_at = clock_timestamp()
-    where over_at is null
+    where over_at is null and owner = ${owner}::text
       and gid in (select json_array_elements_text(${JSON.stringify(gids)}::text::json))`
 }
 

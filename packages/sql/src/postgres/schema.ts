@@ -28,6 +28,7 @@ create table ${once} (
   gid text collate "C" not null,
   step int not null,
   key text not null,
+  owner text not null,
   value text,
   created_at timestamptz not null default clock_timestamp(),
   over_at timestamptz,

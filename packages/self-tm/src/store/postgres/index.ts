@@ -1,6 +1,6 @@
 import { claimJobs, renewLeases } from './claim.ts'
 import { insertJob, notify, readContent, submitPrepared } from './insert.ts'
-import { countJobs, endJob, findJob, listStill, pruneJobs, retryJob } from './ledger.ts'
+import { countJobs, endJob, findJob, listAmong, pruneJobs, retryJob } from './ledger.ts'
 import { migrations } from './migrations.ts'
 import { readCursors, settleJobs } from './settle.ts'
 import type { JobStatements } from '../job-statements.ts'
@@ -21,5 +21,5 @@ export const postgresStatements: JobStatements = {
   endJob,
   countJobs,
   pruneJobs,
-  listStill,
+  listAmong,
 }

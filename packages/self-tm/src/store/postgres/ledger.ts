@@ -1,4 +1,4 @@
-import { barrierRetentionMs } from '@stepping/core'
+import { jobRetentionMs } from '@stepping/core'
 import type { JobView } from '@stepping/core'
 import { durableCommit, sql } from '@stepping/sql'
 import type { Statement, Tables } from '@stepping/sql'
@@ -52,7 +52,7 @@ export function countJobs(tables: Tables, app: string): Statement {
     where app = ${app}::text and state in ('prepared', 'submitted', 'parked') group by state`
 }
 
-/** Kept rows guard against late messages; see `barrierRetentionMs`. */
+/** Kept rows guard against late messages; see `jobRetentionMs`. */
 export function pruneJobs(tables: Tables, limit: number, historyMs: number): Statement {
   const job = tables.table('job')
   const history = tables.table('history')
@@ -60,7 +60,7 @@ export function pruneJobs(tables: Tables, limit: number, historyMs: number): Sta
     with over as (
       delete from ${job} where gid in (
         select gid from ${job}
-        where finished_at < clock_timestamp() - ${Math.max(barrierRetentionMs, historyMs)}::float8 * interval '1 ms'
+        where finished_at < clock_timestamp() - ${Math.max(jobRetentionMs, historyMs)}::float8 * interval '1 ms'
         order by finished_at limit ${limit}::int for update skip locked)
       returning 1
     ), old as (
@@ -73,7 +73,7 @@ export function pruneJobs(tables: Tables, limit: number, historyMs: number): Sta
     select (select count(*) from over)::int as jobs, (select count(*) from old)::int as history`
 }
 
-export function listStill(
+export function listAmong(
   tables: Tables,
   gids: readonly string[],
   states: readonly string[],

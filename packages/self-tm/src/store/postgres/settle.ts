@@ -70,6 +70,6 @@ export function settleJobs(
 /** Where the rows stand that a batch did not write. */
 export function readCursors(tables: Tables, gids: readonly string[]): Statement {
   return sql`
-    select gid, lease_token, cursor, state from ${tables.table('job')}
+    select gid, lease_token, cursor, state, lease_until is not null as leased from ${tables.table('job')}
     where gid in (select json_array_elements_text(${JSON.stringify(gids)}::text::json))`
 }

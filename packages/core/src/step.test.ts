@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest'
+import { defineStep, stepsFor } from './step.ts'
+import { unchecked } from './standard-schema.ts'
+
+const run = (): void => {}
+const invalid = expect.objectContaining({ code: 'STEP_INVALID' })
+
+describe('defining a step', () => {
+  it('keeps the name it was given, whatever its function is called', () => {
+    expect(defineStep({ name: 'orders.Create:v2', run }).name).toBe('orders.Create:v2')
+  })
+
+  it.each(['a', 'Create_Order-1', 'x'.repeat(100)])('takes the name %j', (name) => {
+    expect(defineStep({ name, run }).name).toBe(name)
+  })
+
+  it.each(['', ' ', 'Create Order', 'naïve', 'a/b', 'a\n', 'x'.repeat(101)])(
+    'refuses the name %j',
+    (name) => {
+      expect(() => defineStep({ name, run })).toThrow(invalid)
+    },
+  )
+
+  it('refuses a name that is not there, instead of storing jobs under "undefined"', () => {
+    const name = undefined as unknown as string
+    expect(() => defineStep({ name, run })).toThrow(invalid)
+  })
+
+  it('refuses an alias that could not be a name', () => {
+    expect(() => defineStep({ name: 'Create', aliases: ['Old', 'the old one'], run })).toThrow(
+      /the old one/,
+    )
+  })
+
+  it.each([0, -1, Number.NaN])('refuses a timeoutMs of %d', (timeoutMs) => {
+    expect(() => defineStep({ name: 'Create', timeoutMs, run })).toThrow(invalid)
+  })
+
+  it.each([0, -1, Number.NaN])('refuses a maxAttempts of %d', (maxAttempts) => {
+    expect(() => defineStep({ name: 'Create', maxAttempts, run })).toThrow(invalid)
+  })
+
+  it('tries for ever, five minutes at a time, when nothing else is said', () => {
+    expect(defineStep({ name: 'Create', run })).toMatchObject({
+      timeoutMs: 300_000,
+      maxAttempts: Infinity,
+    })
+  })
+
+  it('keeps its schema', () => {
+    const args = unchecked<string>()
+    expect(defineStep({ name: 'Create', args, run }).schema).toBe(args)
+  })
+
+  it('with services makes the same definition', () => {
+    const step = stepsFor<{ mailer: object }>().defineStep({ name: 'Mail', maxAttempts: 3, run })
+    expect(step).toMatchObject({ name: 'Mail', maxAttempts: 3 })
+  })
+})

@@ -1,0 +1,23 @@
+/** Whether the work ends in time. It goes on in any case. */
+export async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, ms, false)
+  })
+  try {
+    return await Promise.race([work.then(() => true), timeout])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/**
+ * The store's answer, or an error when it takes longer: a connection whose other end vanished
+ * says nothing for many minutes, and the loop that waits for it would stand still. Whatever the
+ * request still does later is refused by its token, or is a lease that runs out.
+ */
+export async function answeredWithin<R>(ms: number, answer: Promise<R>): Promise<R> {
+  if (await endsWithin(answer, ms)) return await answer
+  answer.catch(() => {}) // nobody waits for it any more
+  throw new Error(`no answer within ${Math.round(ms)} ms`)
+}

@@ -8,7 +8,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-const checks = ['format:check', 'lint', 'typecheck', 'build']
+const checks = ['format:check', 'lint', 'typecheck', 'build', 'check:docs']
 const tests = ['test:unit', 'test:db']
 const examples = existsSync('examples/orders/main.ts') ? ['start'] : []
 const packages = ['check:packages', 'check:install']

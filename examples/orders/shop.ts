@@ -1,0 +1,91 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { json } from 'node:stream/consumers'
+import { createStepping, httpStep } from '@stepping/core'
+import { selfTm } from '@stepping/self-tm'
+import { and, eq, gte, sql } from 'drizzle-orm'
+import { z } from 'zod'
+import { closeDatabase, db, shopDatabase } from './database.ts'
+import { createTables, orders, sales, stock } from './schema.ts'
+import { recordSale, sendConfirmation } from './steps.ts'
+
+const { SHIPPING_URL, LEASE_MS = '10000', PORT = '0' } = process.env
+
+const stepping = createStepping({
+  app: 'shop',
+  tm: selfTm({ database: shopDatabase, leaseMs: Number(LEASE_MS) }),
+  databases: [shopDatabase],
+  steps: [recordSale, sendConfirmation],
+})
+
+const orderInput = z.object({ sku: z.string(), quantity: z.int().positive(), email: z.email() })
+
+/** Stores the order and what has to follow from it: both, or neither. */
+async function placeOrder({ sku, quantity, email }: z.infer<typeof orderInput>) {
+  return await stepping.transaction(shopDatabase, async (tx, job) => {
+    const [order] = await tx.insert(orders).values({ sku, quantity, email }).returning()
+    const orderId = order!.id
+    job
+      .addStep(httpStep, {
+        url: `${SHIPPING_URL}/shipments`,
+        json: { orderId, sku, quantity, email },
+      })
+      .addStep(recordSale, { sku, units: quantity })
+      .addStep(sendConfirmation, { orderId, email, items: `${quantity} x ${sku}` })
+
+    const taken = await tx
+      .update(stock)
+      .set({ units: sql`${stock.units} - ${quantity}` })
+      .where(and(eq(stock.sku, sku), gte(stock.units, quantity)))
+      .returning()
+    if (taken.length === 0) throw new OutOfStock(`there are not ${quantity} x ${sku} in stock`)
+    return order!
+  })
+}
+
+class OutOfStock extends Error {}
+
+async function answer(request: IncomingMessage): Promise<{ status: number; body: unknown }> {
+  switch (`${request.method} ${request.url}`) {
+    case 'POST /orders': {
+      const input = orderInput.safeParse(await json(request).catch(() => undefined))
+      if (!input.success) return { status: 400, body: { error: z.prettifyError(input.error) } }
+      return { status: 201, body: await placeOrder(input.data) }
+    }
+    case 'GET /orders':
+      return { status: 200, body: await db.select().from(orders).orderBy(orders.id) }
+    case 'GET /sales':
+      return { status: 200, body: await db.select().from(sales).orderBy(sales.sku) }
+    case 'GET /health':
+      return { status: 200, body: await stepping.health() }
+    default:
+      return { status: 404, body: { error: 'try POST /orders, GET /orders, /sales or /health' } }
+  }
+}
+
+function failure(error: unknown): { status: number; body: unknown } {
+  if (error instanceof OutOfStock) return { status: 409, body: { error: error.message } }
+  console.error(error)
+  return { status: 500, body: { error: 'the shop failed' } }
+}
+
+async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { status, body } = await answer(request).catch(failure)
+  response.writeHead(status, { 'content-type': 'application/json' })
+  response.end(`${JSON.stringify(body)}\n`)
+}
+
+await createTables(db)
+await stepping.migrate()
+await stepping.start()
+
+const server = createServer((request, response) => void respond(request, response))
+await once(server.listen(Number(PORT), '127.0.0.1'), 'listening')
+console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+
+await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
+server.close()
+await stepping.close()
+await closeDatabase()

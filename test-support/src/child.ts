@@ -17,6 +17,8 @@ export interface Child {
   readonly pid: number
   /** What it printed so far, line by line. */
   readonly lines: readonly string[]
+  /** The same of standard error. */
+  readonly errorLines: readonly string[]
   /** Settles when the process has ended and all its output has arrived; never rejects. */
   readonly exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
   /**
@@ -43,13 +45,13 @@ export function runChild(script: string | URL, options: ChildOptions = {}): Chil
   if (pid === undefined) throw new Error(`Could not run ${process.execPath}.`)
 
   const lines: string[] = []
-  let errors = ''
+  const errorLines: string[] = []
   const waiting = new Set<(line: string) => void>()
   createInterface(child.stdout).on('line', (line) => {
     lines.push(line)
     for (const look of waiting) look(line)
   })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text))
+  createInterface(child.stderr).on('line', (line) => errorLines.push(line))
 
   const callOff = guard(pid, 'KILL')
   const exit: Child['exit'] = new Promise((resolve) => {
@@ -62,6 +64,7 @@ export function runChild(script: string | URL, options: ChildOptions = {}): Chil
   const self: Child = {
     pid,
     lines,
+    errorLines,
     exit,
     line(matches) {
       const printed = lines.find(matches)
@@ -77,7 +80,7 @@ export function runChild(script: string | URL, options: ChildOptions = {}): Chil
           reject(
             new Error(
               `${file} ended (${signal ?? `code ${code}`}) before printing the expected line.\n` +
-                `It printed:\n${lines.join('\n')}\n${errors}`,
+                `It printed:\n${[...lines, ...errorLines].join('\n')}`,
             ),
           ),
         )

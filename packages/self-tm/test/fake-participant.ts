@@ -6,6 +6,7 @@ export type FakeStep = (call: StepCall) => Promise<StepOutcome | void> | StepOut
 /** The engine as the transaction manager sees it, with steps that are functions. */
 export class FakeParticipant implements Participant {
   readonly app: string = 'shop'
+  readonly owner: string = 'shop/self-tm'
   readonly databases = []
   /** Every attempt, in the order they began. */
   readonly calls: StepCall[] = []

@@ -51,7 +51,7 @@ export function claimJobs(tables: Tables, request: ClaimRequest): Statement {
     )
     select gid, lease_token, state, steps, cursor, attempts, database, null::float8 as next_in_ms, null::text as unknown_steps from claimed
     union all
-    select null, null, null, null, null, null, null, (select min(in_ms) from upcoming)::float8, (select json_agg(next_step) from stuck)::text`
+    select null, null, null, null, null, null, null, (select min(in_ms) from upcoming where in_ms <= ${lookAheadMs ?? 0}::float8)::float8, (select json_agg(next_step) from stuck)::text`
 }
 
 /** Locked in the order of their gids, as `settleJobs` does: two orders would deadlock. */

@@ -31,13 +31,14 @@ export function insertJob(tables: Tables, insert: JobInsert): Statement {
 
 /** Moves a prepared job on; no row when it is not prepared (any more). */
 export function submitPrepared(tables: Tables, job: JobRecord, lease?: LeaseRequest): Statement {
-  const { steps } = contentOf(job)
+  const { app, steps, database } = contentOf(job)
   return sql`
     update ${tables.table('job')} set state = 'submitted', attempts = 0, due_at = clock_timestamp(), retry_now = false,
       lease_token = lease_token + 1, lease_owner = ${lease?.owner ?? null}::text,
       lease_until = clock_timestamp() + ${lease?.leaseMs ?? null}::float8 * interval '1 ms'
     from (select ${durableCommit} as durable) guard
-    where gid = ${job.gid}::text and state = 'prepared' and steps = ${steps}::text and durable is not null
+    where gid = ${job.gid}::text and state = 'prepared' and app = ${app}::text and steps = ${steps}::text
+      and database is not distinct from ${database}::text and durable is not null
     returning lease_token`
 }
 

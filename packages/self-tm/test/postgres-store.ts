@@ -1,0 +1,87 @@
+import { drizzlePostgres } from '@stepping/adapter-drizzle'
+import { sqlJobStore } from '@stepping/self-tm'
+import type { JobStore, SqlJobStoreOptions } from '@stepping/self-tm'
+import { freshDatabase } from '@stepping/test-support'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { Pool } from 'pg'
+import { afterAll, beforeAll, inject } from 'vitest'
+import type { OpenStore } from './job-store-contract.ts'
+
+function databaseOf(pool: Pool, schema: string) {
+  return drizzlePostgres(drizzle(pool), { name: 'orders', schema })
+}
+
+export interface PostgresStore extends OpenStore {
+  readonly store: JobStore
+  readonly database: ReturnType<typeof databaseOf>
+  readonly schema: string
+  /** Past the adapter. `$job` and `$history` stand for the tables. */
+  readonly query: (text: string, values?: unknown[]) => Promise<Record<string, unknown>[]>
+}
+
+/** One database for the tests of a file; each `open` makes a schema of its own in it. */
+export function usePostgres(settings: readonly string[] = []): {
+  readonly open: (options?: SqlJobStoreOptions) => Promise<PostgresStore>
+} {
+  let pool: Pool
+  let drop: () => Promise<void>
+  let schemas = 0
+
+  beforeAll(async () => {
+    const fresh = await freshDatabase(inject('postgresUrl'), 'job store')
+    drop = () => fresh.drop()
+    pool = new Pool({ connectionString: fresh.url })
+    const name = new URL(fresh.url).pathname.slice(1)
+    for (const setting of settings) await pool.query(`alter database ${name} set ${setting}`)
+    if (settings.length > 0) {
+      // Settings of a database hold for new connections.
+      await pool.end()
+      pool = new Pool({ connectionString: fresh.url })
+    }
+  })
+
+  afterAll(async () => {
+    await pool.end()
+    await drop()
+  })
+
+  return {
+    async open(options) {
+      const schema = `s${++schemas}`
+      const database = databaseOf(pool, schema)
+      await database.migrate()
+      const store = sqlJobStore(database, options)
+      await store.migrate()
+
+      async function query(
+        text: string,
+        values: unknown[] = [],
+      ): Promise<Record<string, unknown>[]> {
+        const named = text.replaceAll(/\$(job|history)\b/g, (_, table) => `"${schema}"."${table}"`)
+        return (await pool.query<Record<string, unknown>>(named, values)).rows
+      }
+
+      return {
+        store,
+        database,
+        schema,
+        query,
+        async pass(ms) {
+          const back = `- ${ms} * interval '1 ms'`
+          await query(`update $job set due_at = due_at ${back}, lease_until = lease_until ${back},
+            created_at = created_at ${back}, finished_at = finished_at ${back}`)
+          await query(
+            `update $history set created_at = created_at ${back}, finished_at = finished_at ${back}`,
+          )
+        },
+        async stored(gid) {
+          const rows = await query(
+            `select state, cursor, attempts, last_error as "lastError" from $job where gid = $1`,
+            [gid],
+          )
+          return (rows[0] as never) ?? null
+        },
+      }
+    },
+  }
+}

@@ -3,6 +3,7 @@ import { createStepping, defineStep, unchecked } from '@stepping/core'
 import { selfTm, sqlJobStore } from '@stepping/self-tm'
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
+import { Pool } from 'pg'
 import { crashingDatabase, crashingStore } from './crash-points.ts'
 import type { CrashPoint } from './crash-points.ts'
 import { openPool } from './open-pool.ts'
@@ -33,14 +34,14 @@ export interface AppEnvironment {
 
 const env = process.env as unknown as AppEnvironment
 const point = env.CRASH ?? 'none'
-const pool = openPool(env.ORDERS_URL)
+const pool = new Pool({ connectionString: env.ORDERS_URL })
 const effects = openPool(env.ORDERS_URL)
 const db = drizzle(pool)
 const orders = crashingDatabase(drizzlePostgres(db, { name: 'orders' }), point)
 const sameDatabase = env.STORE_URL === env.ORDERS_URL
 const store = sameDatabase
   ? orders
-  : drizzlePostgres(drizzle(openPool(env.STORE_URL)), { name: 'jobs' })
+  : drizzlePostgres(drizzle(new Pool({ connectionString: env.STORE_URL })), { name: 'jobs' })
 
 function recordingStep(name: string) {
   return defineStep({

@@ -69,8 +69,8 @@ export interface SteppingErrorOptions {
 export class SteppingError extends Error {
   override readonly name: string = 'SteppingError'
   readonly code: SteppingErrorCode
-  readonly gid?: string
-  readonly retryAfterMs?: number
+  declare readonly gid?: string
+  declare readonly retryAfterMs?: number
 
   constructor(code: SteppingErrorCode, message: string, options: SteppingErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)

@@ -12,6 +12,7 @@ type Method = 'start' | 'close' | 'migrate' | 'prepare' | 'submit' | 'enlist' | 
 
 /** Writes down what it is told. It runs nothing: tests call the participant that it was given. */
 export class FakeTransactionManager implements TransactionManager {
+  readonly kind = 'fake'
   readonly database?: AnyDatabase
   readonly jobs?: JobAdmin
   readonly faults = new Faults<Method>()

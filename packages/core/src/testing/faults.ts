@@ -10,7 +10,7 @@ export class Faults<Point extends string> {
   }
 
   /** The next one to reach `point` waits there until it is let go. */
-  holdNext(point: Point): { readonly reached: Promise<void>; letGo(): void } {
+  holdNext(point: Point): { readonly reached: Promise<void>; readonly letGo: () => void } {
     const reached = Promise.withResolvers<void>()
     const gone = Promise.withResolvers<void>()
     this.#next.set(point, async () => {

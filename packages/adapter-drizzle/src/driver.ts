@@ -28,6 +28,8 @@ export interface DriverHandle {
 export interface CommitWatch extends Required<Pick<DbContext, 'provedCommit'>> {
   /** This library's statement has just been answered. */
   sent(): void
-  /** The transaction is over. @returns the server's last command tag. */
-  end(): string | undefined
+  /** The last thing before the COMMIT. It waits for no answer. */
+  beforeCommit?(): Promise<void>
+  /** The transaction is over. @returns what the server answered to COMMIT, if that shows. */
+  end(): Promise<string | undefined>
 }

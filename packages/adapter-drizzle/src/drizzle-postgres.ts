@@ -80,15 +80,15 @@ function drizzleDriver<
           watch = driver.handle((tx as unknown as Internals).session).watch?.()
           if (watch) watches.set(tx, watch)
           const result = await work(tx)
+          await watch?.beforeCommit?.()
           workDone = true
           return result
         }, transactionOptions)
-        assertCommitted(watch?.end())
+        assertCommitted(await watch?.end())
         return value
       } catch (error) {
+        void watch?.end()
         throw workDone ? afterCommitWasSent(error) : error
-      } finally {
-        watch?.end()
       }
     },
     bind(tx) {
@@ -146,9 +146,14 @@ function assertTransactionOf(db: object, tx: object): void {
  */
 function assertCommitted(tag: string | undefined): void {
   if (tag === undefined || tag === 'COMMIT') return
-  throw new SteppingError(
+  throw rolledBack(tag)
+}
+
+function rolledBack(tag: string, options: { cause?: unknown } = {}): SteppingError {
+  return new SteppingError(
     'TRANSACTION_ROLLED_BACK',
     `The server answered ${tag} to COMMIT: a statement in the transaction failed and its error was swallowed or not awaited. Nothing was stored.`,
+    options,
   )
 }
 
@@ -158,6 +163,8 @@ function assertCommitted(tag: string | undefined): void {
  */
 function afterCommitWasSent(error: unknown): unknown {
   const code = errorCode(error)
+  // How PGlite says that the answer was ROLLBACK.
+  if (code === '25P02') return rolledBack('ROLLBACK', { cause: withoutQuery(error) })
   if (code === undefined ? error instanceof SteppingError : !postgres.isUnreachable(error))
     return error
   return new SteppingError(

@@ -2,10 +2,17 @@ import { SteppingError } from '@stepping/core'
 import type { CommitWatch, DrizzleDriver } from './driver.ts'
 
 /** The shapes of node-postgres (`pg`) that are used, so that its types are nobody's dependency. */
-interface PgPool {
+interface PgPool extends Emitter<'error'> {
   readonly options: PgOptions
   readonly totalCount: number
   readonly Client: new (options: PgOptions) => PgListener
+  on(event: 'acquire', listener: (client: Emitter<'error'>) => void): unknown
+  on(event: 'error', listener: () => void): unknown
+}
+
+interface Emitter<E extends string> {
+  on(event: E, listener: () => void): unknown
+  listeners(event: E): readonly unknown[]
 }
 
 interface PgOptions {
@@ -44,6 +51,7 @@ export function nodePostgres(client: unknown): DrizzleDriver {
       'drizzlePostgres takes Drizzle over a pg Pool: over a single Client, transactions that run at once would run into each other. Use drizzle(new Pool(...)).',
     )
   }
+  surviveLostConnections(pool)
   return {
     address: addressOf(pool.options),
     limits: {
@@ -94,11 +102,27 @@ function watchCommands({ connection }: PgClient): CommitWatch {
     },
     // Nothing between our statement and COMMIT: no ROLLBACK TO can have taken its row away.
     provedCommit: () => since === 1 && last === 'COMMIT',
-    end() {
+    // oxlint-disable-next-line typescript/require-await -- nothing to wait for: it was heard
+    async end() {
       connection.off('commandComplete', onCommand)
       return last
     },
   }
+}
+
+function ignore(): void {}
+
+/**
+ * A connection that is lost fails the statement that runs on it, and is an 'error' event as well,
+ * which ends the process where nobody listens. The pool listens to its idle connections only, and
+ * turns theirs into an event of its own.
+ */
+function surviveLostConnections(pool: PgPool): void {
+  if (pool.listeners('error').includes(ignore)) return
+  pool.on('error', ignore)
+  pool.on('acquire', (client) => {
+    if (!client.listeners('error').includes(ignore)) client.on('error', ignore)
+  })
 }
 
 /** On a connection beside the pool, which may be small. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { storeWith } from '../test/store-with.ts'
+import { replacing } from '../test/replacing.ts'
 import { Listener } from './listener.ts'
 import { memoryJobStore } from './store/memory-job-store.ts'
 import type { JobStore } from './store/job-store.ts'
@@ -11,7 +11,7 @@ afterEach(() => void vi.useRealTimers())
 
 function setUp(listen: Listen): { listener: Listener; heard: ReturnType<typeof vi.fn> } {
   const heard = vi.fn<() => void>()
-  return { listener: new Listener(storeWith(memoryJobStore(), { listen }), 'shop', heard), heard }
+  return { listener: new Listener(replacing(memoryJobStore(), { listen }), 'shop', heard), heard }
 }
 
 test('passes on what it hears', async () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { storeWith } from '../test/store-with.ts'
+import { replacing } from '../test/replacing.ts'
 import { Notifier } from './notifier.ts'
 import { memoryJobStore } from './store/memory-job-store.ts'
 import type { JobStore } from './store/job-store.ts'
@@ -10,7 +10,7 @@ beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 function setUp(notify: Notify): Notifier {
-  return new Notifier(storeWith(memoryJobStore(), { notify }), 'shop')
+  return new Notifier(replacing(memoryJobStore(), { notify }), 'shop')
 }
 
 test('tells once of jobs that came shortly after each other', async () => {

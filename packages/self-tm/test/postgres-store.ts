@@ -3,7 +3,7 @@ import { sqlJobStore } from '@stepping/self-tm'
 import type { JobStore, SqlJobStoreOptions } from '@stepping/self-tm'
 import { freshDatabase } from '@stepping/test-support'
 import { drizzle } from 'drizzle-orm/node-postgres'
-import { Pool } from 'pg'
+import { Client, Pool } from 'pg'
 import { afterAll, beforeAll, inject } from 'vitest'
 import type { OpenStore } from './job-store-contract.ts'
 
@@ -22,6 +22,9 @@ export interface PostgresStore extends OpenStore {
 /** One database for the tests of a file; each `open` makes a schema of its own in it. */
 export function usePostgres(settings: readonly string[] = []): {
   readonly open: (options?: SqlJobStoreOptions) => Promise<PostgresStore>
+  readonly pool: () => Pool
+  /** A connection beside the pool. */
+  readonly connect: () => Promise<Client & AsyncDisposable>
 } {
   let pool: Pool
   let drop: () => Promise<void>
@@ -46,6 +49,12 @@ export function usePostgres(settings: readonly string[] = []): {
   })
 
   return {
+    pool: () => pool,
+    async connect() {
+      const client = new Client(pool.options)
+      await client.connect()
+      return Object.assign(client, { [Symbol.asyncDispose]: async () => await client.end() })
+    },
     async open(options) {
       const schema = `s${++schemas}`
       const database = databaseOf(pool, schema)

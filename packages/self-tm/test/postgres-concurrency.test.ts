@@ -1,0 +1,158 @@
+import { sqlJobStore } from '@stepping/self-tm'
+import type { Claim, JobStore } from '@stepping/self-tm'
+import type { AnySqlDatabase } from '@stepping/sql'
+import { expect, test, vi } from 'vitest'
+import { claimedGids, claimNew, ending, leaseMs, request, settle } from './contract/harness.ts'
+import { jobOf } from './jobs.ts'
+import { replacing } from './replacing.ts'
+import { usePostgres } from './postgres-store.ts'
+import type { PostgresStore } from './postgres-store.ts'
+
+const { open, connect } = usePostgres()
+
+/** The store, with a note of every error that the database answered, also where it then tried again. */
+function noting({ database }: PostgresStore): { store: JobStore; errors: unknown[] } {
+  const errors: unknown[] = []
+  const run: AnySqlDatabase['run'] = async (statement) => {
+    try {
+      return await database.run(statement)
+    } catch (error) {
+      errors.push(error)
+      throw error
+    }
+  }
+  return { store: sqlJobStore(replacing<AnySqlDatabase>(database, { run })), errors }
+}
+
+/** Resolves when this many statements wait for a lock on the store's rows. */
+async function waiting({ query, schema }: PostgresStore, count: number): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      const rows = await query(
+        `select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%"' || $1 || '"%'`,
+        [schema],
+      )
+      expect(rows).toHaveLength(count)
+    },
+    { timeout: 10_000 },
+  )
+}
+
+/** Jobs that are claimed, in the order of their gids. */
+async function claimMany(store: JobStore, count: number): Promise<Claim[]> {
+  for (let i = 0; i < count; i++) await store.submit(jobOf(['A', 'B']))
+  const { claims } = await store.claim(request())
+  return claims.toSorted((a, b) => (a.gid < b.gid ? -1 : 1))
+}
+
+test('batches that share rows in opposite orders do not deadlock', async () => {
+  const opened = await open()
+  const { store, errors } = noting(opened)
+  const claims = await claimMany(store, 3)
+  const endings = claims.map((claim) => ending(claim, { to: 'advanced', nextStep: 'B', leaseMs }))
+  await using blocker = await connect()
+  await blocker.query('begin')
+  // The row in the middle: each batch takes what it locks before that one, and waits.
+  await blocker.query(`select 1 from "${opened.schema}".job where gid = $1 for update`, [
+    claims[1]!.gid,
+  ])
+  const settled = [store.settle(endings), store.settle(endings.toReversed())]
+  await waiting(opened, 2)
+  await blocker.query('commit')
+  const results = await Promise.all(settled)
+  expect(results.map((each) => [...new Set(each.values())])).toEqual([['saved'], ['saved']])
+  expect(errors).toEqual([])
+})
+
+test('a heartbeat and a batch of endings in opposite orders do not deadlock', async () => {
+  const opened = await open()
+  const { store, errors } = noting(opened)
+  const claims = await claimMany(store, 3)
+  const endings = claims.map((claim) => ending(claim, { to: 'advanced', nextStep: 'B', leaseMs }))
+  await using blocker = await connect()
+  await blocker.query('begin')
+  await blocker.query(`select 1 from "${opened.schema}".job where gid = $1 for update`, [
+    claims[1]!.gid,
+  ])
+  const renewed = store.renew(claims.toReversed(), leaseMs)
+  const settled = store.settle(endings)
+  await waiting(opened, 2)
+  await blocker.query('commit')
+  expect([...(await renewed)].toSorted()).toEqual(claims.map(({ gid }) => gid))
+  expect([...new Set((await settled).values())]).toEqual(['saved'])
+  expect(errors).toEqual([])
+})
+
+test('an ending that had to wait while the job was taken away is lost', async () => {
+  const opened = await open()
+  const { store, schema, stored } = opened
+  const claim = await claimNew(store, 'A')
+  await using other = await connect()
+  await other.query('begin')
+  await other.query(`update "${schema}".job set lease_token = lease_token + 1`)
+  const settled = settle(store, claim, { to: 'finished' })
+  await waiting(opened, 1)
+  await other.query('commit')
+  expect(await settled).toBe('lost')
+  expect(await stored(claim.gid)).toMatchObject({ state: 'submitted', cursor: 0 })
+})
+
+test('an operator’s cancel that had to wait while the job was claimed is refused', async () => {
+  const opened = await open()
+  const { store, schema, stored } = opened
+  const job = jobOf(['A'])
+  await store.submit(job)
+  const seen = (await store.find(job.gid))!
+  await using other = await connect()
+  await other.query('begin')
+  await other.query(
+    `update "${schema}".job set lease_token = 1, lease_until = clock_timestamp() + interval '1 min'`,
+  )
+  const ended = store.end(seen, 'cancelled')
+  await waiting(opened, 1)
+  await other.query('commit')
+  expect(await ended).toBe(false)
+  expect(await stored(job.gid)).toMatchObject({ state: 'submitted' })
+})
+
+test('a claim steps over rows that somebody else is writing', async () => {
+  const { store, schema } = await open()
+  const [locked, free] = [jobOf(['A']), jobOf(['A'])]
+  await store.submit(locked)
+  await store.submit(free)
+  await using other = await connect()
+  await other.query('begin')
+  await other.query(`select 1 from "${schema}".job where gid = $1 for update`, [locked.gid])
+  expect(await claimedGids(store)).toEqual([free.gid])
+  await other.query('rollback')
+  expect(await claimedGids(store)).toEqual([locked.gid])
+})
+
+test('a statement that the server undid is sent again', async () => {
+  const opened = await open()
+  const { store, schema, query } = opened
+  // A sequence counts although the statement that asked it is undone.
+  await query(`create sequence "${schema}".tried`)
+  await query(`
+    create function "${schema}".undo() returns trigger language plpgsql as $$ begin
+      if nextval('"${schema}".tried') <= 2 then raise sqlstate '40P01'; end if;
+      return new;
+    end $$`)
+  await query(
+    `create trigger undo before insert on $job for each row execute function "${schema}".undo()`,
+  )
+  expect(await store.submit(jobOf(['A']))).toEqual({ started: true })
+})
+
+test('what the server refuses for its data is a refusal, an outage is none', async () => {
+  const opened = await open()
+  const { store, errors } = noting(opened)
+  const claim = await claimNew(store, 'A')
+  const tooLarge = { ...claim, token: 2 ** 40 }
+  await expect(store.settle([ending(tooLarge, { to: 'finished' })])).rejects.toMatchObject({
+    code: expect.stringMatching(/^22/),
+  })
+  expect(errors.map((error) => store.isRefusal!(error))).toEqual([true])
+  expect(store.isRefusal!(Object.assign(new Error('gone'), { code: '57P01' }))).toBe(false)
+  expect(store.isRefusal!(new Error('Connection terminated unexpectedly'))).toBe(false)
+})

@@ -1,0 +1,222 @@
+import type { JobRecord } from '@stepping/core'
+import { drizzlePostgres } from '@stepping/adapter-drizzle'
+import { sql } from 'drizzle-orm'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { describe, expect, test } from 'vitest'
+import { claimedGids, claimOne, leaseMs, settle } from './contract/harness.ts'
+import { jobOf } from './jobs.ts'
+import { usePostgres } from './postgres-store.ts'
+import type { PostgresStore } from './postgres-store.ts'
+
+const { open, pool } = usePostgres()
+
+/** Stores the job in a transaction of its own. */
+async function enlist({ store, database }: PostgresStore, job: JobRecord): Promise<void> {
+  await database.transaction(async (tx) => {
+    expect(await store.enlist(database.context(tx), job)).toBe(true)
+  })
+}
+
+test('an enlisted job runs if its transaction commits', async () => {
+  const opened = await open()
+  const job = jobOf(['A'])
+  await enlist(opened, job)
+  expect(await claimedGids(opened.store)).toEqual([job.gid])
+})
+
+test('an enlisted job goes away with its transaction', async () => {
+  const { store, database, stored } = await open()
+  const job = jobOf(['A'])
+  const rolledBack = database.transaction(async (tx) => {
+    await store.enlist(database.context(tx), job)
+    throw new Error('changed my mind')
+  })
+  await expect(rolledBack).rejects.toThrow('changed my mind')
+  expect(await stored(job.gid)).toBeNull()
+})
+
+test('an enlisted job cannot be claimed before its commit, and nobody waits for that', async () => {
+  const { store, database } = await open()
+  const job = jobOf(['A'])
+  await database.transaction(async (tx) => {
+    await store.enlist(database.context(tx), job)
+    expect(await claimedGids(store)).toEqual([])
+  })
+  expect(await claimedGids(store)).toEqual([job.gid])
+})
+
+test('a gid that exists already is a duplicate', async () => {
+  const opened = await open()
+  const job = jobOf(['A'])
+  await enlist(opened, job)
+  await expect(enlist(opened, job)).rejects.toMatchObject({ code: 'JOB_DUPLICATE', gid: job.gid })
+})
+
+test('of two open transactions with one gid the second is refused when the first commits', async () => {
+  const opened = await open()
+  const job = jobOf(['A'], { callerGid: true })
+  const enlisted = Promise.withResolvers<void>()
+  const goOn = Promise.withResolvers<void>()
+  const first = opened.database.transaction(async (tx) => {
+    await opened.store.enlist(opened.database.context(tx), job)
+    enlisted.resolve()
+    await goOn.promise
+  })
+  await enlisted.promise
+  const second = enlist(opened, job)
+  goOn.resolve()
+  await first
+  await expect(second).rejects.toMatchObject({ code: 'JOB_DUPLICATE' })
+})
+
+test('a job that comes too late is refused', async () => {
+  const opened = await open()
+  const job = jobOf(['A'], { notAfter: Date.now() - 60_000 })
+  await expect(enlist(opened, job)).rejects.toMatchObject({ code: 'BARRIER_EXPIRED', gid: job.gid })
+})
+
+test('the transaction of another database is left alone', async () => {
+  const { store } = await open()
+  const other = await open()
+  const identity = await other.database.identity()
+  const job = jobOf(['A'], { database: { name: 'orders', identity } })
+  await other.database.transaction(async (tx) => {
+    expect(await store.enlist(other.database.context(tx), job)).toBe(false)
+  })
+  expect(await store.find(job.gid)).toBeNull()
+})
+
+test('the same database through another object is recognised by its identity', async () => {
+  const { store, schema, database } = await open()
+  const again = drizzlePostgres(drizzle(pool()), { name: 'again', schema })
+  const identity = await database.identity()
+  const job = jobOf(['A'], { database: { name: 'again', identity } })
+  await again.transaction(async (tx) => {
+    expect(await store.enlist(again.context(tx), job)).toBe(true)
+  })
+  expect(await claimedGids(store)).toEqual([job.gid])
+})
+
+describe('with a lease', () => {
+  test('the job belongs to whoever stored it, under the token 1', async () => {
+    const { store, database } = await open()
+    const job = jobOf(['A'])
+    await database.transaction(async (tx) => {
+      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs })
+    })
+    expect(await claimedGids(store)).toEqual([])
+    expect([...(await store.renew([{ gid: job.gid, token: 1 }], leaseMs))]).toEqual([job.gid])
+  })
+
+  test('before the commit a renewal finds nothing', async () => {
+    const { store, database } = await open()
+    const job = jobOf(['A'])
+    await database.transaction(async (tx) => {
+      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs })
+      expect([...(await store.renew([{ gid: job.gid, token: 1 }], leaseMs))]).toEqual([])
+    })
+  })
+
+  test('in a long transaction it counts from the insert, not from the beginning', async () => {
+    const { store, database, query } = await open()
+    const job = jobOf(['A'])
+    const sentAt = await database.transaction(async (tx) => {
+      await tx.execute(sql`select pg_sleep(0.2)`)
+      const { rows } = await tx.execute(sql`select clock_timestamp() as at`)
+      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs })
+      return rows[0]!['at']
+    })
+    const [row] = await query(
+      `select lease_until >= $2::timestamptz + $3 * interval '1 ms' as leased,
+        due_at >= $2::timestamptz as due from $job where gid = $1`,
+      [job.gid, sentAt, leaseMs],
+    )
+    expect(row).toEqual({ leased: true, due: true })
+  })
+
+  test('a crash before it is begun leaves a job that others take when the lease runs out', async () => {
+    const { store, database, pass } = await open()
+    const job = jobOf(['A'])
+    await database.transaction(async (tx) => {
+      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs })
+    })
+    await pass(leaseMs)
+    expect(await claimOne(store)).toMatchObject({ gid: job.gid, token: 2, cursor: 0, attempts: 0 })
+  })
+})
+
+describe('when it finishes', () => {
+  test('a job whose insert cannot arrive again is deleted', async () => {
+    const opened = await open()
+    const job = jobOf(['A'])
+    await enlist(opened, job)
+    expect(await settle(opened.store, await claimOne(opened.store), { to: 'finished' })).toBe(
+      'saved',
+    )
+    expect(await opened.stored(job.gid)).toBeNull()
+  })
+
+  test('its finish repeated after a lost answer is saved', async () => {
+    const opened = await open()
+    await enlist(opened, jobOf(['A']))
+    const claim = await claimOne(opened.store)
+    await settle(opened.store, claim, { to: 'finished' })
+    expect(await settle(opened.store, claim, { to: 'finished' })).toBe('saved')
+  })
+
+  test.each([
+    { why: 'whose gid is the caller’s', rest: { callerGid: true } },
+    { why: 'that has a barrier row', rest: { byHand: true } },
+  ])('a job $why is kept', async ({ rest }) => {
+    const opened = await open()
+    const job = jobOf(['A'], rest)
+    await enlist(opened, job)
+    await settle(opened.store, await claimOne(opened.store), { to: 'finished' })
+    expect(await opened.stored(job.gid)).toMatchObject({ state: 'finished' })
+  })
+})
+
+describe('history', () => {
+  const keepMs = 3_600_000
+
+  test('without it nothing is left of a job that was deleted', async () => {
+    const opened = await open()
+    const job = jobOf(['A'])
+    await enlist(opened, job)
+    await settle(opened.store, await claimOne(opened.store), { to: 'finished' })
+    expect(await opened.query('select * from $history')).toEqual([])
+    expect(await opened.store.find(job.gid)).toBeNull()
+  })
+
+  test('shows a job that is done, with all its steps', async () => {
+    const opened = await open({ history: { keepMs } })
+    const job = jobOf(['A', 'B'])
+    await enlist(opened, job)
+    const claim = await claimOne(opened.store)
+    await settle(opened.store, claim, { to: 'advanced', nextStep: 'B', leaseMs })
+    await settle(opened.store, { ...claim, cursor: 1 }, { to: 'finished' })
+    expect(await opened.stored(job.gid)).toBeNull()
+    expect(await opened.store.find(job.gid)).toMatchObject({
+      gid: job.gid,
+      state: 'finished',
+      running: false,
+      steps: [
+        { name: 'A', done: true },
+        { name: 'B', done: true },
+      ],
+      finishedAt: expect.any(Date),
+    })
+  })
+
+  test('is kept as long as it was asked to be', async () => {
+    const opened = await open({ history: { keepMs } })
+    const job = jobOf(['A'])
+    await enlist(opened, job)
+    await settle(opened.store, await claimOne(opened.store), { to: 'finished' })
+    await opened.pass(keepMs - 60_000)
+    expect(await opened.store.prune(10)).toBe(0)
+    await opened.pass(60_001)
+    expect(await opened.store.prune(10)).toBe(1)
+    expect(await opened.store.find(job.gid)).toBeNull()
+  })
+})

@@ -11,19 +11,32 @@ import { basename, dirname, join } from 'node:path'
 /** What the program uses beside the packages, in the versions of the workspace. */
 const companions = ['@electric-sql/pglite', '@types/node', '@types/pg', 'drizzle-orm', 'typescript']
 
+/** What a job library may bring along, itself included. */
+const mostPackages = 8
+
 const folder = await mkdtemp(join(tmpdir(), 'stepping-install-'))
 try {
   const tarballs = await packAll()
   await cp('scripts/install-program', folder, { recursive: true })
-  const dependencies = { ...tarballs, ...(await versions(companions)) }
+  const before = await install(await versions(companions))
+  const after = await install({ ...(await versions(companions)), ...tarballs })
+  const added = after.filter((name) => !before.includes(name))
+  if (added.length > mostPackages)
+    throw new Error(`Too many packages are added: ${added.join(', ')}`)
+  await run('node_modules/.bin/tsc', [])
+  const printed = await run(process.execPath, ['main.ts'])
+  console.log(`installed, type-checked and ran: ${added.join(', ')}\n${printed}`)
+} finally {
+  await rm(folder, { recursive: true })
+}
+
+/** Installs with npm; resolves with the names of all packages that are there then. */
+async function install(dependencies: Record<string, string>): Promise<string[]> {
   const manifest = { name: 'install-program', private: true, type: 'module', dependencies }
   await writeFile(join(folder, 'package.json'), JSON.stringify(manifest))
   await run('npm', ['install', '--no-audit', '--no-fund'])
-  await run('node_modules/.bin/tsc', [])
-  await run(process.execPath, ['main.ts'])
-  console.log(`installed, type-checked and ran: ${Object.keys(tarballs).join(', ')}`)
-} finally {
-  await rm(folder, { recursive: true })
+  const lock = JSON.parse(await readFile(join(folder, 'package-lock.json'), 'utf8'))
+  return Object.keys(lock.packages).filter((path) => path.startsWith('node_modules/'))
 }
 
 /** Packs every package that is published; package name to tarball. */

@@ -86,7 +86,8 @@ async function vitest(args: string[], env: Record<string, string>): Promise<stri
   return await new Promise((resolve) => {
     execFile(
       process.execPath,
-      [command, 'run', ...args],
+      // Cached modules do not tell a mutation apart, and a cached mutation would outlive this run.
+      [command, 'run', '--fsModuleCache=false', ...args],
       { cwd: root, env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024 },
       (_error, stdout, stderr) => resolve(stdout + stderr),
     )

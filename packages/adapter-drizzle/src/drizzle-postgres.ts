@@ -12,7 +12,7 @@ import { entityKind, is, sql } from 'drizzle-orm'
 import type { TablesRelationalConfig } from 'drizzle-orm'
 import { PgDatabase, PgTransaction } from 'drizzle-orm/pg-core'
 import type { PgQueryResultHKT, PgTransactionConfig } from 'drizzle-orm/pg-core'
-import type { CommitWatch, DriverSession, DrizzleDriver } from './driver.ts'
+import type { CommitWatch, DriverHandle, DriverSession, DrizzleDriver } from './driver.ts'
 import { nodePostgres } from './node-postgres.ts'
 import { pglite } from './pglite.ts'
 import { postgresJs } from './postgres-js.ts'
@@ -56,7 +56,16 @@ function drizzleDriver<
 >(db: PgDatabase<H, F, S>): SqlDriver<PgTransaction<H, F, S>, PgTransactionConfig> {
   type Tx = PgTransaction<H, F, S>
   const driver = driverOf(db)
-  const watches = new WeakMap<object, CommitWatch>()
+  // Made when a transaction is first seen, so that the handle of one that is over is told from
+  // the one that uses its connection next.
+  const handles = new WeakMap<DriverSession, DriverHandle>()
+  const watches = new WeakMap<DriverSession, CommitWatch>()
+
+  function handleOf(session: DriverSession): DriverHandle {
+    const handle = handles.get(session) ?? driver.handle(session)
+    handles.set(session, handle)
+    return handle
+  }
 
   async function run(on: PgDatabase<H, F, S>, statement: Statement): Promise<SqlResult> {
     try {
@@ -77,8 +86,9 @@ function drizzleDriver<
       let workDone = false
       try {
         const value = await db.transaction(async (tx) => {
-          watch = driver.handle((tx as unknown as Internals).session).watch?.()
-          if (watch) watches.set(tx, watch)
+          const { session } = tx as unknown as Internals
+          watch = handleOf(session).watch?.()
+          if (watch) watches.set(session, watch)
           const result = await work(tx)
           await watch?.beforeCommit?.()
           workDone = true
@@ -93,8 +103,9 @@ function drizzleDriver<
     },
     bind(tx) {
       assertTransactionOf(db, tx)
-      const handle = driver.handle((tx as unknown as Internals).session)
-      const watch = watches.get(tx)
+      const { session } = tx as unknown as Internals
+      const handle = handleOf(session)
+      const watch = watches.get(session)
       const assertOpen = (): void => {
         const why = handle.unusable()
         if (why !== undefined) throw unusable(why)

@@ -56,7 +56,7 @@ export function nodePostgres(client: unknown): DrizzleDriver {
     address: addressOf(pool.options),
     limits: {
       finishedHandles:
-        'node-postgres reuses the connection: a tx that is kept after its callback looks open while another transaction runs there',
+        'node-postgres reuses the connection: a tx that is first shown after its callback looks open while another transaction runs there',
     },
     result(raw) {
       const { rows, rowCount } = raw as { rows: Record<string, unknown>[]; rowCount: number | null }

@@ -54,12 +54,16 @@ export async function readMeta(tables: Tables, execute: Execute): Promise<Meta> 
   return new Map(rows.map((row) => [String(row['key']), String(row['value'])]))
 }
 
-/** @throws SteppingError `SCHEMA_MISSING`, `SCHEMA_OLDER` or `SCHEMA_NEWER` unless the versions are equal. */
-export function assertVersion(meta: Meta, tables: Tables, set: MigrationSet): void {
+/** `SCHEMA_MISSING`, `SCHEMA_OLDER` or `SCHEMA_NEWER`, unless the versions are equal. */
+export function versionError(
+  meta: Meta,
+  tables: Tables,
+  set: MigrationSet,
+): SteppingError | undefined {
   const found = versionOf(meta, set)
-  if (found === latest(set)) return
-  if (found === 0) throw schemaError('SCHEMA_MISSING', tables, set, found)
-  throw schemaError(found > latest(set) ? 'SCHEMA_NEWER' : 'SCHEMA_OLDER', tables, set, found)
+  if (found === latest(set)) return undefined
+  if (found === 0) return schemaError('SCHEMA_MISSING', tables, set, found)
+  return schemaError(found > latest(set) ? 'SCHEMA_NEWER' : 'SCHEMA_OLDER', tables, set, found)
 }
 
 export function schemaError(

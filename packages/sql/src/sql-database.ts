@@ -8,7 +8,7 @@ import type {
   OnceRows,
 } from '@stepping/core'
 import type { SqlDialect } from './dialect.ts'
-import { applyMigrations, assertVersion, readMeta, schemaError } from './migration.ts'
+import { applyMigrations, readMeta, schemaError, versionError } from './migration.ts'
 import type { Meta, MigrationSet } from './migration.ts'
 import { postgres } from './postgres/index.ts'
 import { pruneRows } from './prune.ts'
@@ -62,8 +62,13 @@ export interface AnySqlDatabase extends Omit<
   run(statement: Statement): Promise<SqlResult>
   /** Statements in one READ COMMITTED transaction of their own, committed when it resolves. */
   atomically<R>(work: (execute: Execute) => Promise<R>): Promise<R>
-  /** What the migrations left; remembered after the first time. */
-  meta(context?: DbContext): Promise<Meta>
+  /**
+   * Resolves if the tables of this set are there in the version that this code knows; asked until
+   * that is so, then remembered.
+   *
+   * @throws SteppingError as `identity`.
+   */
+  assertMigrated(set: MigrationSet, context?: DbContext): Promise<void>
   migrateSet(set: MigrationSet): Promise<void>
   readonly listen?: SqlDriver<never, unknown>['listen']
 }
@@ -135,23 +140,12 @@ class DriverDatabase<Tx, O> implements SqlDatabase<Tx, O> {
   }
 
   async identity(context?: DbContext): Promise<string> {
-    const meta = await this.meta(context)
-    assertVersion(meta, this.tables, this.sqlDialect.migrations)
+    const meta = await this.#migrated(this.sqlDialect.migrations, context)
     return meta.get('identity')!
   }
 
-  async meta(context?: DbContext): Promise<Meta> {
-    if (this.#meta) return this.#meta
-    const execute: Execute = (statement) =>
-      context && isSqlContext(context) ? context.execute(statement) : this.run(statement)
-    try {
-      await this.#assertClock(execute)
-      this.#meta = await readMeta(this.tables, execute)
-      return this.#meta
-    } catch (error) {
-      if (!this.sqlDialect.isMissingTable(error)) throw error
-      throw schemaError('SCHEMA_MISSING', this.tables, this.sqlDialect.migrations, 0)
-    }
+  async assertMigrated(set: MigrationSet, context?: DbContext): Promise<void> {
+    await this.#migrated(set, context)
   }
 
   async migrate(): Promise<void> {
@@ -166,6 +160,29 @@ class DriverDatabase<Tx, O> implements SqlDatabase<Tx, O> {
 
   async prune(options: Parameters<Database<Tx>['prune']>[0]): Promise<number> {
     return await pruneRows(this, options)
+  }
+
+  async #migrated(set: MigrationSet, context: DbContext | undefined): Promise<Meta> {
+    const known = this.#meta
+    if (known && !versionError(known, this.tables, set)) return known
+    // Also where it is known to be wrong: another process may have migrated meanwhile.
+    const meta = await this.#readMeta(context)
+    this.#meta = meta
+    const error = versionError(meta, this.tables, set)
+    if (error) throw error
+    return meta
+  }
+
+  async #readMeta(context: DbContext | undefined): Promise<Meta> {
+    const execute: Execute = (statement) =>
+      context && isSqlContext(context) ? context.execute(statement) : this.run(statement)
+    try {
+      await this.#assertClock(execute)
+      return await readMeta(this.tables, execute)
+    } catch (error) {
+      if (!this.sqlDialect.isMissingTable(error)) throw error
+      throw schemaError('SCHEMA_MISSING', this.tables, this.sqlDialect.migrations, 0)
+    }
   }
 
   #barrier(): Barrier {

@@ -1,6 +1,6 @@
 import { SteppingError } from '@stepping/core'
 import type { DatabaseIdentity, DbContext, JobRecord, JobState, JobView } from '@stepping/core'
-import { assertVersion, errorCode, isRolledBackByServer, isSqlContext } from '@stepping/sql'
+import { errorCode, isRolledBackByServer, isSqlContext } from '@stepping/sql'
 import type { AnySqlDatabase, Execute, SqlResult, Statement } from '@stepping/sql'
 import { activeStates } from '../job-state.ts'
 import type { ActiveState } from '../job-state.ts'
@@ -66,8 +66,7 @@ class SqlJobStore implements JobStore {
   }
 
   async assertReady(context?: DbContext): Promise<void> {
-    const meta = await this.database.meta(context)
-    assertVersion(meta, this.database.tables, this.#statements.migrations)
+    await this.database.assertMigrated(this.#statements.migrations, context)
   }
 
   async prepare(job: JobRecord): Promise<void> {

@@ -54,7 +54,10 @@ export async function hasMeta({ schema }: Tables, execute: Execute): Promise<boo
 /** The identity is written once and tells this database from every other one of the same name. */
 export function createMeta({ schema, meta }: Tables): readonly Statement[] {
   return [
-    rawSql(`create schema if not exists "${schema}"`),
+    // `create schema if not exists` asks for the right to create one even where it exists.
+    rawSql(
+      `do $$ begin if to_regnamespace('"${schema}"') is null then create schema "${schema}"; end if; end $$`,
+    ),
     sql`create table ${meta} (key text primary key, value text not null)`,
     sql`insert into ${meta} (key, value) values ('identity', gen_random_uuid()::text)`,
   ]

@@ -32,7 +32,7 @@ async function inPostgres(url: string): Promise<Storage> {
 async function inFolder(): Promise<Storage> {
   const folder = await mkdtemp(join(tmpdir(), 'stepping-orders-'))
   return {
-    description: 'an embedded PostgreSQL (PGlite) in a temporary folder',
+    description: 'PGlite, an embedded PostgreSQL, in a temporary folder',
     env: { DATABASE_FOLDER: folder },
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
   }

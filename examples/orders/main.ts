@@ -37,6 +37,10 @@ const env = {
 }
 
 try {
+  heading('Stepping: what an order leads to is done if, and only if, the order commits')
+  tell('order --commit--> 1 ship it (HTTP)   2 count it (read model)   3 confirm it (mail)')
+  tell(`Database: ${storage.description}`)
+  tell('The shop starts, in a process of its own ...')
   await (serving ? serve(env, shipping.url) : play())
 } catch (error) {
   process.exitCode = interrupted.signal.aborted ? 130 : 1
@@ -51,10 +55,6 @@ try {
 
 async function play(): Promise<void> {
   const begin = performance.now()
-  heading('Stepping: what an order leads to is done if, and only if, the order commits')
-  tell('order --commit--> 1 ship it (HTTP)   2 count it (read model)   3 confirm it (mail)')
-  tell(`The shop is a process of its own. It starts now, with ${storage.description}.`)
-
   // Its third commit is Cleo's order, after Ada's and the counting of Ada's.
   const first = await startShop({ ...env, CRASH_AFTER_COMMIT: '3' })
   await anOrderCommits(first)
@@ -63,7 +63,7 @@ async function play(): Promise<void> {
   await aStepFails(last)
 
   heading('In the end')
-  const emails = (await listOrders(last)).map(({ email }) => email)
+  const emails = (await listOrders(last)).map(({ email }) => email).toSorted()
   observe('three orders are stored', emails.join() === [ada, cleo, dan].join(), emails)
   observe('three shipments were made', shipping.shipments.length === 3, shipping.shipments)
   observe('three mails were received', mail.inbox.length === 3, mail.inbox)
@@ -106,12 +106,12 @@ async function theShopIsKilled(first: ShopProcess): Promise<ShopProcess> {
   observeNothing('nothing is shipped or mailed to her yet', cleo)
 
   const wait = `${leaseMs / 1_000} s`
-  tell(`It starts again. The job belongs to the dead process until its lease is over (${wait}).`)
-  tell('Then it is shipped and counted, and right after that the shop is killed once more.')
+  tell(`It starts again. Her job belongs to the dead process until its lease is over (${wait}).`)
+  tell('Then the steps begin. As soon as the count is committed, the shop is killed again.')
   const second = await startShop({ ...env, CRASH_AFTER_COMMIT: '1' })
   await observeKilled(second)
 
-  tell(`It starts again, and after ${wait} it repeats the counting, whose end nobody could store.`)
+  tell(`It starts again, and ${wait} later repeats the count, whose end nobody could store.`)
   const third = await startShop(env)
   await observeDone(third, cleo, { sold: 3 })
   return third

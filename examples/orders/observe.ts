@@ -11,7 +11,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 /** Generous, for machines that are busy: what is waited for takes at most about 3 seconds. */
-const patienceMs = 30_000
+const patienceMs = 60_000
 
 /** Ticks off what was seen. */
 export function observe(what: string, seen: boolean, instead: unknown): void {

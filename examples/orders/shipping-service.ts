@@ -4,10 +4,8 @@ import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 
+/** What it is sent, of which it needs to know only this. */
 export interface Shipment {
-  readonly orderId: number
-  readonly sku: string
-  readonly quantity: number
   readonly email: string
 }
 

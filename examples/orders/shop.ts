@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -9,6 +10,7 @@ import { and, eq, gte, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { closeDatabase, db, shopDatabase } from './database.ts'
 import { createTables, orders, sales, stock } from './schema.ts'
+import type { Order } from './schema.ts'
 import { recordSale, sendConfirmation } from './steps.ts'
 
 const { SHIPPING_URL, LEASE_MS = '10000', PORT = '0' } = process.env
@@ -22,18 +24,15 @@ const stepping = createStepping({
 
 const orderInput = z.object({ sku: z.string(), quantity: z.int().positive(), email: z.email() })
 
-/** Stores the order and what has to follow from it: both, or neither. */
-async function placeOrder({ sku, quantity, email }: z.infer<typeof orderInput>) {
+/** Stores the order and what it leads to: both, or neither. */
+async function placeOrder({ sku, quantity, email }: z.infer<typeof orderInput>): Promise<Order> {
   return await stepping.transaction(shopDatabase, async (tx, job) => {
-    const [order] = await tx.insert(orders).values({ sku, quantity, email }).returning()
-    const orderId = order!.id
+    const order = { id: randomUUID(), sku, quantity, email }
+    await tx.insert(orders).values(order)
     job
-      .addStep(httpStep, {
-        url: `${SHIPPING_URL}/shipments`,
-        json: { orderId, sku, quantity, email },
-      })
+      .addStep(httpStep, { url: `${SHIPPING_URL}/shipments`, json: order })
       .addStep(recordSale, { sku, units: quantity })
-      .addStep(sendConfirmation, { orderId, email, items: `${quantity} x ${sku}` })
+      .addStep(sendConfirmation, order)
 
     const taken = await tx
       .update(stock)
@@ -41,7 +40,7 @@ async function placeOrder({ sku, quantity, email }: z.infer<typeof orderInput>) 
       .where(and(eq(stock.sku, sku), gte(stock.units, quantity)))
       .returning()
     if (taken.length === 0) throw new OutOfStock(`there are not ${quantity} x ${sku} in stock`)
-    return order!
+    return order
   })
 }
 
@@ -55,9 +54,9 @@ async function answer(request: IncomingMessage): Promise<{ status: number; body:
       return { status: 201, body: await placeOrder(input.data) }
     }
     case 'GET /orders':
-      return { status: 200, body: await db.select().from(orders).orderBy(orders.id) }
+      return { status: 200, body: await db.select().from(orders) }
     case 'GET /sales':
-      return { status: 200, body: await db.select().from(sales).orderBy(sales.sku) }
+      return { status: 200, body: await db.select().from(sales) }
     case 'GET /health':
       return { status: 200, body: await stepping.health() }
     default:
@@ -86,6 +85,6 @@ await once(server.listen(Number(PORT), '127.0.0.1'), 'listening')
 console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`)
 
 await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
-server.close()
+await once(server.close(), 'close')
 await stepping.close()
 await closeDatabase()

@@ -24,16 +24,16 @@ export const recordSale = defineStep({
 /** Sends the mail. It is tried again until the mail server accepts it. */
 export const sendConfirmation = defineStep({
   name: 'SendConfirmation',
-  args: z.object({ orderId: z.int(), email: z.email(), items: z.string() }),
+  args: z.object({ id: z.uuid(), sku: z.string(), quantity: z.int(), email: z.email() }),
   timeoutMs: 30_000,
   // Sooner than the default (1 s, 2 s, 4 s, ...), for those who watch.
   backoff: { firstMs: 250 },
-  async run({ args: { orderId, email, items }, idempotencyKey, signal }) {
+  async run({ args: { id, sku, quantity, email }, idempotencyKey, signal }) {
     await mailer.sendMail({
       from: 'shop@example.com',
       to: email,
-      subject: `Your order: ${items}`,
-      text: `It is on its way. Its number is ${orderId}.`,
+      subject: `Your order: ${quantity} x ${sku}`,
+      text: `It is on its way. Its number is ${id}.`,
       // SMTP cannot take a mail back or ask for it. If the process dies after the server accepted
       // it and before that is stored, it is sent again, and this id tells the two are one.
       messageId: `<${idempotencyKey.replace('/', '.')}@shop.example.com>`,

@@ -24,6 +24,9 @@ export interface ParticipantParts extends TransactionParts {
  */
 const invalidArgsAttempts = 6
 
+/** Not the same error when a step throws it: there it says something about another job's args. */
+const invalidStoredArgs = new WeakSet<Error>()
+
 /** What a transaction manager calls back: makes attempts of steps and answers query prepared. */
 export function createParticipant(parts: ParticipantParts): Participant {
   return {
@@ -141,11 +144,13 @@ async function readArgs(step: AnyStep<never>, call: StepCall): Promise<unknown> 
   if (!step.schema) return args
   const result = await step.schema['~standard'].validate(args)
   if (!result.issues) return result.value
-  throw new SteppingError(
+  const error = new SteppingError(
     'ARGS_INVALID',
     `The stored args of step ${step.name} do not fit its schema any more: ${describeIssues(result.issues)}.`,
     { gid: call.gid },
   )
+  invalidStoredArgs.add(error)
+  throw error
 }
 
 function failureOf(
@@ -154,7 +159,7 @@ function failureOf(
   error: Error,
 ): Extract<StepOutcome, { done: false }> {
   const wanted = isSteppingError(error, 'STEP_RETRY') ? error.retryAfterMs : undefined
-  const limit = isSteppingError(error, 'ARGS_INVALID')
+  const limit = invalidStoredArgs.has(error)
     ? Math.min(invalidArgsAttempts, step.maxAttempts)
     : step.maxAttempts
   return {

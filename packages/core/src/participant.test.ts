@@ -1,0 +1,242 @@
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { parkJob, retryLater } from './errors.ts'
+import type { StepContext } from './step.ts'
+import { defineStep } from './step.ts'
+import { createStepping } from './stepping.ts'
+import { callOf, fakeApp, participantOf } from './testing/fake-app.ts'
+import { FakeDatabase } from './testing/fake-database.ts'
+
+/** Throws what it is told to. */
+let thrown: unknown
+const seen: StepContext[] = []
+const run = (context: StepContext): void => {
+  seen.push(context)
+  if (thrown !== undefined) throw thrown
+}
+const plain = defineStep({ name: 'Plain', aliases: ['Old'], run })
+const thrice = defineStep({ name: 'Thrice', maxAttempts: 3, backoff: { firstMs: 10 }, run })
+const order = defineStep({
+  name: 'Order',
+  args: z.object({ sku: z.string(), count: z.number().default(1) }),
+  run,
+})
+
+const orders = new FakeDatabase({ name: 'orders' })
+const app = fakeApp({ steps: [plain, thrice, order], databases: [orders] })
+const participant = await participantOf(app)
+
+/** What comes of one attempt in which the step throws `error`. */
+async function failing(error: unknown, call = callOf(plain)) {
+  thrown = error
+  try {
+    return await participant.runStep(call)
+  } finally {
+    thrown = undefined
+  }
+}
+
+describe('an attempt', () => {
+  it('that ends is done, and is no event', async () => {
+    const before = app.events.length
+    expect(await participant.runStep(callOf(plain))).toEqual({ done: true })
+    expect(app.events).toHaveLength(before)
+  })
+
+  it('tells the step what it is part of', async () => {
+    await participant.runStep(callOf(plain, { gid: 'g7', index: 2, attempt: 5 }))
+    expect(seen.at(-1)).toMatchObject({
+      gid: 'g7',
+      index: 2,
+      attempt: 5,
+      idempotencyKey: 'g7/2',
+      args: undefined,
+    })
+  })
+
+  it('of a job stored under an old name runs the step that has it as alias', async () => {
+    expect(await participant.runStep(callOf({ name: 'Old' }))).toEqual({ done: true })
+  })
+
+  it('gives the step its args as the schema returns them', async () => {
+    await participant.runStep(callOf(order, { args: '{"sku":"A1"}' }))
+    expect(seen.at(-1)?.args).toEqual({ sku: 'A1', count: 1 })
+  })
+
+  it('gives the step the services of the app', async () => {
+    const services = { mailer: {} }
+    const mail = defineStep<void, void, typeof services>({ name: 'Mail', run })
+    const { tm } = fakeApp()
+    await createStepping({ app: 'shop', tm, steps: [mail], services }).start()
+    await tm.participant!.runStep(callOf(mail))
+    expect(seen.at(-1)?.services).toBe(services)
+  })
+})
+
+describe('an attempt that throws', () => {
+  it('fails with that error and is tried again about a second later', async () => {
+    const error = new Error('no route')
+    const outcome = await failing(error)
+    expect(outcome).toMatchObject({ done: false, error, interrupted: false, park: false })
+    expect(outcome).toHaveProperty(
+      'retryInMs',
+      expect.toSatisfy((ms) => ms >= 800 && ms <= 1_200),
+    )
+  })
+
+  it('is told as an event with the job, the step, the attempt and the next try', async () => {
+    const error = new Error('no route')
+    const outcome = await failing(error, callOf(plain, { gid: 'g7', index: 2, attempt: 5 }))
+    expect(app.events.at(-1)).toEqual({
+      type: 'step.failed',
+      gid: 'g7',
+      step: 'Plain',
+      index: 2,
+      attempt: 5,
+      error,
+      retryInMs: (outcome as { retryInMs: number }).retryInMs,
+    })
+  })
+
+  it.each([
+    ['a string', 'no route', '"no route"'],
+    ['null', null, 'null'],
+    ['an object that cannot be printed', Object.create(null), 'a object'],
+  ])('something that is no Error fails all the same: %s', async (_name, error, printed) => {
+    const outcome = await failing(error)
+    expect(outcome).toMatchObject({ error: { code: 'STEP_THREW_NON_ERROR', cause: error } })
+    expect(outcome).toMatchObject({ error: { message: expect.stringContaining(printed) } })
+  })
+
+  it('is tried for ever when no limit was set', async () => {
+    expect(await failing(new Error('x'), callOf(plain, { attempt: 1e6 }))).toMatchObject({
+      park: false,
+    })
+  })
+
+  it('waits by the backoff of its step', async () => {
+    const outcome = await failing(new Error('x'), callOf(thrice, { attempt: 2 }))
+    expect(outcome).toHaveProperty(
+      'retryInMs',
+      expect.toSatisfy((ms) => ms >= 16 && ms <= 24),
+    )
+  })
+
+  it('is parked at the last attempt that its step allows', async () => {
+    const attempts = [1, 2, 3].map(async (attempt) => {
+      thrown = new Error('x')
+      return await participant.runStep(callOf(thrice, { attempt }))
+    })
+    const outcomes = await Promise.all(attempts)
+    thrown = undefined
+    expect(outcomes.map((each) => 'park' in each && each.park)).toEqual([false, false, true])
+  })
+
+  it('for the last time says in its event that there is no next try', async () => {
+    await failing(new Error('x'), callOf(thrice, { attempt: 3 }))
+    expect(app.events.at(-1)).toMatchObject({ type: 'step.failed', retryInMs: null })
+  })
+
+  it('parkJob is parked at once, with its reason', async () => {
+    const outcome = await failing(parkJob('account closed'))
+    expect(outcome).toMatchObject({ park: true, error: { message: 'account closed' } })
+  })
+
+  it('retryLater is tried again when it wants, however often', async () => {
+    const outcome = await failing(retryLater(45_000), callOf(thrice, { attempt: 100 }))
+    expect(outcome).toMatchObject({ park: false, retryInMs: 45_000 })
+  })
+})
+
+describe('stored args that do not fit the schema', () => {
+  const call = callOf(order, { args: '{"sku":7}' })
+
+  it('fail the attempt by step and path, and the step does not run', async () => {
+    const ran = seen.length
+    const outcome = await participant.runStep(call)
+    expect(outcome).toMatchObject({
+      error: { code: 'ARGS_INVALID', message: expect.stringMatching(/step Order .*sku: /) },
+    })
+    expect(seen).toHaveLength(ran)
+  })
+
+  it('are left for a newer process until the sixth attempt', async () => {
+    const outcomes = await Promise.all(
+      [1, 5, 6].map(async (attempt) => await participant.runStep({ ...call, attempt })),
+    )
+    expect(outcomes.map((each) => 'park' in each && each.park)).toEqual([false, false, true])
+  })
+
+  it('are not meant by a step that throws the same code about another job', async () => {
+    thrown = undefined
+    const careless = defineStep({
+      name: 'Careless',
+      run: () => void other.stepping.createJob().addStep(order, { sku: 7 as never }),
+    })
+    const other = fakeApp({ steps: [careless, order] })
+    const otherParticipant = await participantOf(other)
+    expect(await otherParticipant.runStep(callOf(careless, { attempt: 100 }))).toMatchObject({
+      park: false,
+      error: { code: 'ARGS_INVALID' },
+    })
+  })
+
+  it('may also be args that are missing', async () => {
+    expect(await participant.runStep(callOf(order))).toMatchObject({
+      error: { code: 'ARGS_INVALID' },
+    })
+  })
+})
+
+describe('an unknown step', () => {
+  it('is no failed attempt, and is left for a process that knows it', async () => {
+    const before = app.events.length
+    const outcome = await participant.runStep(callOf({ name: 'Plan' }))
+    expect(outcome).toMatchObject({
+      done: false,
+      error: { code: 'STEP_UNKNOWN' },
+      interrupted: true,
+      park: false,
+    })
+    expect(app.events).toHaveLength(before)
+  })
+})
+
+describe('query prepared', () => {
+  const identity = 'identity of orders'
+
+  it('says of a job without a database that it is committed', async () => {
+    expect(await participant.queryPrepared({ gid: 'g1' })).toBe('committed')
+  })
+
+  it('asks the barrier of the job’s database', async () => {
+    orders.barrierRows.set('g1', 'msg')
+    const database = { name: 'orders', identity }
+    expect(await participant.queryPrepared({ gid: 'g1', database })).toBe('committed')
+    expect(await participant.queryPrepared({ gid: 'g2', database })).toBe('rolledBack')
+  })
+
+  it('does not know while the transaction is open', async () => {
+    const tx = orders.begin()
+    const key = { gid: 'g3', identity, notAfter: Infinity }
+    await orders.barrier.insert(orders.context(tx), key)
+    await expect(
+      participant.queryPrepared({ gid: 'g3', database: { name: 'orders', identity } }),
+    ).rejects.toMatchObject({ code: 'BARRIER_UNDECIDED' })
+  })
+
+  it('refuses a database that the app did not register', async () => {
+    const database = { name: 'payroll', identity }
+    await expect(participant.queryPrepared({ gid: 'g1', database })).rejects.toMatchObject({
+      code: 'DATABASE_NOT_REGISTERED',
+    })
+  })
+
+  it('refuses to ask another database of the same name', async () => {
+    const database = { name: 'orders', identity: 'of last year' }
+    await expect(participant.queryPrepared({ gid: 'g4', database })).rejects.toMatchObject({
+      code: 'DATABASE_CHANGED',
+    })
+    expect(orders.barrierRows.has('g4')).toBe(false)
+  })
+})

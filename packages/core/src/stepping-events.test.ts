@@ -25,6 +25,10 @@ function broken(): never {
   throw new Error('disk full')
 }
 
+function rejecting(): unknown {
+  return Promise.reject(new Error('disk full'))
+}
+
 afterEach(() => {
   vi.useRealTimers()
   vi.restoreAllMocks()
@@ -113,8 +117,7 @@ describe('what happens', () => {
   it('is the same when onEvent rejects: the process goes on', async () => {
     const unhandled = vi.fn<(reason: unknown) => void>()
     process.once('unhandledRejection', unhandled)
-    const onEvent: () => unknown = async () => broken()
-    await fail({ onEvent: onEvent as () => void })
+    await fail({ onEvent: rejecting })
     await new Promise((resolve) => setImmediate(resolve))
     process.off('unhandledRejection', unhandled)
     expect(unhandled).not.toHaveBeenCalled()

@@ -20,7 +20,9 @@ export async function freshStorage(): Promise<Storage> {
 
 async function inPostgres(url: string): Promise<Storage> {
   const schema = `shop_${randomBytes(4).toString('hex')}`
-  await execute(url, `create schema ${schema}`)
+  await execute(url, `create schema ${schema}`).catch((cause: unknown) => {
+    throw new Error('The PostgreSQL of DATABASE_URL cannot be used.', { cause })
+  })
   return {
     description: `the PostgreSQL of DATABASE_URL (schemas ${schema} and ${schema}_stepping)`,
     env: { DATABASE_URL: url, SHOP_SCHEMA: schema },

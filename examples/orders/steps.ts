@@ -36,7 +36,7 @@ export const sendConfirmation = defineStep({
       text: `It is on its way. Its number is ${id}.`,
       // SMTP cannot take a mail back or ask for it. If the process dies after the server accepted
       // it and before that is stored, it is sent again, and this id tells the two are one.
-      messageId: `<${idempotencyKey.replace('/', '.')}@shop.example.com>`,
+      messageId: `<${idempotencyKey}@shop.example.com>`,
       signal,
     })
   },

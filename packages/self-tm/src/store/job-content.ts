@@ -62,8 +62,10 @@ export function assertStillPrepared(
   stored: JobContent & { readonly state: JobState },
 ): void {
   const { gid } = job
-  assertSameContent(gid, stored, contentOf(job))
-  if (stored.state === 'prepared') return
+  const sent = contentOf(job)
+  if (stored.state === 'prepared') return assertSameContent(gid, stored, sent)
+  // The same work done again may have other args, for example the id of a row inserted anew.
+  assertSameContent(gid, stored, { ...sent, steps: stored.steps })
   throw stored.state === 'rolledBack'
     ? new SteppingError(
         'BARRIER_DECIDED',

@@ -1,3 +1,5 @@
+import type { JobRecord } from '@stepping/core'
+import type { JobStore } from '@stepping/self-tm'
 import { describe, expect, test } from 'vitest'
 import { jobOf, tiedJobOf } from '../jobs.ts'
 import { claimedGids, claimNew, claimOne, claimPrepared, leaseMs, settle } from './harness.ts'
@@ -48,6 +50,33 @@ export function describeSending({ open }: JobStoreHarness): void {
       gid: job.gid,
     })
     expect(await opened.stored(job.gid)).toMatchObject({ state: 'rolledBack' })
+  })
+
+  describe.each([
+    { state: 'committed', code: 'JOB_DUPLICATE' },
+    { state: 'dropped', code: 'BARRIER_DECIDED' },
+  ])('a prepare under the gid of a job that was $state', ({ state, code }) => {
+    async function decided(): Promise<{ store: JobStore; job: JobRecord }> {
+      const opened = await open()
+      const { job, ...claim } = await claimPrepared(opened)
+      if (state === 'committed') await opened.store.submit(job)
+      else await settle(opened.store, claim, { to: 'rolledBack' })
+      return { store: opened.store, job }
+    }
+
+    test('is refused for that, also with other args', async () => {
+      const { store, job } = await decided()
+      const again = { ...job, steps: [{ name: 'A', args: '{"n":2}' }] }
+      await expect(store.prepare(again)).rejects.toMatchObject({ code, gid: job.gid })
+    })
+
+    test('is a conflict when it is of another app', async () => {
+      const { store, job } = await decided()
+      await expect(store.prepare({ ...job, app: 'market' })).rejects.toMatchObject({
+        code: 'JOB_CONFLICT',
+        gid: job.gid,
+      })
+    })
   })
 
   test('a submitted job can be claimed at once', async () => {

@@ -89,7 +89,7 @@ export function jobAdmin(store: JobStore, running: () => Running): JobAdmin {
       return {
         ok: error === null,
         running: state?.running ?? 0,
-        lastPollAgeMs: state?.store.answeredAgoMs ?? null,
+        lastPollAgeMs: roundedMs(state?.store.answeredAgoMs),
         error,
         jobs,
         unknownSteps: state?.unknownSteps ?? [],
@@ -115,4 +115,8 @@ function started({ participant }: Running): Participant {
     'NOT_SUPPORTED',
     'This asks the databases of the app, which is not started: call stepping.start() first (with execute: false if it is not to run jobs).',
   )
+}
+
+function roundedMs(ms: number | null | undefined): number | null {
+  return ms === null || ms === undefined ? null : Math.round(ms)
 }

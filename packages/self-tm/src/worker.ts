@@ -99,9 +99,9 @@ export class Worker {
    */
   async close(): Promise<void> {
     this.#closing = true
+    for (const run of this.#runs.values()) run.drain()
     this.#wakeUp.wake()
     await endsWithin(this.#loop, this.#options.drainMs)
-    for (const run of this.#runs.values()) run.drain()
     const drained = await this.#allOver(this.#options.drainMs)
     if (!drained) {
       for (const run of this.#runs.values()) run.interrupt()

@@ -63,10 +63,10 @@ test('of two open transactions with one gid the second is refused when the first
     await goOn.promise
   })
   await enlisted.promise
-  const second = enlist(opened, job)
+  const refused = expect(enlist(opened, job)).rejects.toMatchObject({ code: 'JOB_DUPLICATE' })
   goOn.resolve()
   await first
-  await expect(second).rejects.toMatchObject({ code: 'JOB_DUPLICATE' })
+  await refused
 })
 
 test('a job that comes too late is refused', async () => {

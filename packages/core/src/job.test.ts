@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { maxArgsBytes } from './job.ts'
 import { safeAge } from './safe-age.ts'
@@ -93,6 +93,7 @@ describe('adding steps', () => {
   it('leaves the job as it was when it refuses', async () => {
     const job = stepping.createJob().addStep(sendMail)
     expect(() => job.addStep(order, { sku: '' })).toThrow(/sku/)
+    expect(() => job.addStep(anything, { at: new Date(0) })).toThrow(/\$\.at/)
     await job.start()
     expect(tm.jobsBy('submit').at(-1)?.steps).toEqual([{ name: 'SendMail' }])
   })
@@ -131,6 +132,15 @@ describe('a schema that checks asynchronously', () => {
     const job = stepping.createJob({ gid: 'never-sent' }).addStep(slow, 'bad')
     await expect(job.start()).rejects.toMatchObject({ code: 'ARGS_INVALID', gid: 'never-sent' })
     expect(tm.sent.map((each) => each.job.gid)).not.toContain('never-sent')
+  })
+
+  it('does no harm when the job is never sent: the process goes on', async () => {
+    const unhandled = vi.fn<(reason: unknown) => void>()
+    process.once('unhandledRejection', unhandled)
+    stepping.createJob().addStep(slow, 'bad')
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('unhandledRejection', unhandled)
+    expect(unhandled).not.toHaveBeenCalled()
   })
 })
 

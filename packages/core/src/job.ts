@@ -28,6 +28,8 @@ export interface DraftOptions {
   readonly app: string
   readonly registry: StepRegistry
   readonly gid?: string | undefined
+  /** Told the gid when the record is made: from then on there is a job. */
+  readonly onSend?: (gid: string) => void
 }
 
 /** Collects the steps of one job and turns them, once, into the record that is sent. */
@@ -89,7 +91,8 @@ export class JobDraft implements JobSteps {
       throw this.#error('JOB_NO_STEPS', 'has no steps: add at least one with addStep')
     this.freeze()
     await Promise.all(this.#checks)
-    this.#record ??= {
+    if (this.#record) return this.#record
+    this.#record = {
       gid: this.gid,
       app: this.#options.app,
       steps: this.#steps,
@@ -98,6 +101,7 @@ export class JobDraft implements JobSteps {
       callerGid: this.#options.gid !== undefined,
       byHand: to.byHand ?? false,
     }
+    this.#options.onSend?.(this.gid)
     return this.#record
   }
 

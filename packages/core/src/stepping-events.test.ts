@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { SteppingEvent } from './event.ts'
 import type { Logger } from './logger.ts'
 import { defineStep } from './step.ts'
@@ -35,41 +35,58 @@ afterEach(() => {
 })
 
 describe('a process that adds jobs and was never started', () => {
-  it('is told once, after five seconds', async () => {
+  beforeEach(() => {
     vi.useFakeTimers()
+  })
+
+  it('is told once, after five seconds', async () => {
     const { stepping, events } = fakeApp()
-    const first = stepping.createJob()
-    stepping.createJob()
+    const first = stepping.createJob().addStep(sendMail)
+    await first.start()
+    await stepping.createJob().addStep(sendMail).start()
     await vi.advanceTimersByTimeAsync(4_999)
     expect(events).toEqual([])
     await vi.advanceTimersByTimeAsync(1)
-    stepping.createJob()
+    await stepping.createJob().addStep(sendMail).start()
     await vi.advanceTimersByTimeAsync(60_000)
     expect(events).toEqual([{ type: 'start.forgotten', gid: first.gid }])
   })
 
+  it('is told of a job in a transaction, too', async () => {
+    const orders = new FakeDatabase({ name: 'orders' })
+    const { stepping, events } = fakeApp({ databases: [orders] })
+    await stepping.transaction(orders, async (_tx, job) => void job.addStep(sendMail))
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(events).toMatchObject([{ type: 'start.forgotten' }])
+  })
+
+  it('is not told of transactions without steps', async () => {
+    const orders = new FakeDatabase({ name: 'orders' })
+    const { stepping, events } = fakeApp({ databases: [orders] })
+    await stepping.transaction(orders, async (tx) => tx.insert('order'))
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(events).toEqual([])
+  })
+
   it('is not told when it starts in time', async () => {
-    vi.useFakeTimers()
     const { stepping, events } = fakeApp()
-    stepping.createJob()
+    await stepping.createJob().addStep(sendMail).start()
     await stepping.start()
-    stepping.createJob()
+    await stepping.createJob().addStep(sendMail).start()
     await vi.advanceTimersByTimeAsync(60_000)
     expect(events).toEqual([])
   })
 
   it('is not told when it is not to execute', async () => {
-    vi.useFakeTimers()
     const { stepping, events } = fakeApp({ execute: false })
-    stepping.createJob()
+    await stepping.createJob().addStep(sendMail).start()
     await vi.advanceTimersByTimeAsync(60_000)
     expect(events).toEqual([])
   })
 
   it('is not told after it was closed', async () => {
-    vi.useFakeTimers()
     const { stepping, events } = fakeApp()
-    stepping.createJob()
+    await stepping.createJob().addStep(sendMail).start()
     await stepping.close()
     await vi.advanceTimersByTimeAsync(60_000)
     expect(events).toEqual([])

@@ -205,13 +205,13 @@ class SteppingEngine implements Stepping {
 
   #createDraft(gid: string | undefined): JobDraft {
     this.#assertNotClosed()
-    const draft = new JobDraft({ app: this.app, registry: this.#registry, gid })
-    if (this.#state === 'new' && this.#options.execute !== false) this.#remind(draft.gid)
-    return draft
+    const onSend = (sent: string): void => this.#remind(sent)
+    return new JobDraft({ app: this.app, registry: this.#registry, gid, onSend })
   }
 
   #remind(gid: string): void {
-    if (this.#reminder !== undefined) return
+    const awaited = this.#state === 'new' && this.#options.execute !== false
+    if (!awaited || this.#reminder !== undefined) return
     this.#reminder = setTimeout(
       () => this.#report({ type: 'start.forgotten', gid }),
       startForgottenMs,

@@ -66,6 +66,15 @@ describe('a callback that the library runs again', () => {
     ])
   })
 
+  it('has the job of the earlier run given up also with the gid of the caller', async () => {
+    tm.enlists = true
+    await stepping.transaction(database, work, { gid: 'message-1' })
+    expect(log.filter((each) => each.startsWith('enlisted'))).toEqual([
+      'enlisted job not committed',
+      'enlisted job committed unproven',
+    ])
+  })
+
   it('may bind the gid of the caller in every run', async () => {
     const gid = 'message-1'
     expect(await stepping.transaction(database, work, { gid })).toBe(2)

@@ -122,6 +122,32 @@ describe('a transaction without steps', () => {
   })
 })
 
+describe('a step that is added after the callback ended', () => {
+  it('is refused, although the job has no other: it would be lost', async () => {
+    const jobs: JobSteps[] = []
+    await stepping.transaction(database, async (_tx, job) => {
+      jobs.push(job)
+    })
+    expect(() => jobs[0]?.addStep(sendMail)).toThrow(
+      expect.objectContaining({ code: 'JOB_FROZEN' }),
+    )
+  })
+
+  it('is refused while the job is being prepared', async () => {
+    const { reached, letGo } = tm.faults.holdNext('prepare')
+    const jobs: JobSteps[] = []
+    const done = stepping.transaction(database, async (_tx, job) => {
+      jobs.push(job.addStep(sendMail))
+    })
+    await reached
+    expect(() => jobs[0]?.addStep(sendMail)).toThrow(
+      expect.objectContaining({ code: 'JOB_FROZEN' }),
+    )
+    letGo()
+    await done
+  })
+})
+
 describe('a callback that throws', () => {
   it('has its error passed on unchanged, rolls back and sends nothing', async () => {
     const mine = new Error('out of stock')
@@ -203,19 +229,6 @@ describe('what fails before the commit', () => {
     await expect(done).rejects.toMatchObject({ code: 'BARRIER_DECIDED' })
     expect(database.rows).toEqual([])
     expect(tm.jobsBy('submit')).toEqual([])
-  })
-
-  it('is a step added after the callback ended: too late', async () => {
-    const { reached, letGo } = tm.faults.holdNext('prepare')
-    const add: (() => void)[] = []
-    const done = stepping.transaction(database, async (_tx, job) => {
-      job.addStep(sendMail)
-      add.push(() => job.addStep(sendMail))
-    })
-    await reached
-    expect(add[0]).toThrow(expect.objectContaining({ code: 'JOB_FROZEN' }))
-    letGo()
-    await done
   })
 })
 

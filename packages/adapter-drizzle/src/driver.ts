@@ -9,6 +9,8 @@ export interface DrizzleDriver {
   result(raw: unknown): SqlResult
   /** Looks at the driver's own handle of a transaction; throws when that is not open. */
   handle(session: DriverSession): DriverHandle
+  /** Around Drizzle's own transaction; `begun` tells whether that got past its BEGIN. */
+  guard?<R>(transaction: () => Promise<R>, begun: () => boolean): Promise<R>
   readonly listen?: SqlDriver<never, unknown>['listen']
 }
 

@@ -82,23 +82,32 @@ function drizzleDriver<
     readCommitted: { isolationLevel: 'read committed' },
     run: (statement) => run(db, statement),
     async transaction(work, transactionOptions) {
-      let watch: CommitWatch | undefined
-      let workDone = false
-      try {
-        const value = await db.transaction(async (tx) => {
+      const progress: Progress = { phase: 'beginning' }
+      const transaction = () =>
+        db.transaction(async (tx) => {
+          progress.phase = 'working'
           const { session } = tx as unknown as Internals
-          watch = handleOf(session).watch?.()
+          const watch = (progress.watch = handleOf(session).watch?.())
           if (watch) watches.set(session, watch)
-          const result = await work(tx)
-          await watch?.beforeCommit?.()
-          workDone = true
-          return result
+          try {
+            const result = await work(tx)
+            await watch?.beforeCommit?.()
+            progress.phase = 'committing'
+            return result
+          } catch (error) {
+            progress.thrown = error
+            throw error
+          }
         }, transactionOptions)
-        assertCommitted(await watch?.end())
+      try {
+        const value = driver.guard
+          ? await driver.guard(transaction, () => progress.phase !== 'beginning')
+          : await transaction()
+        assertCommitted(await progress.watch?.end())
         return value
       } catch (error) {
-        void watch?.end()
-        throw workDone ? afterCommitWasSent(error) : error
+        void progress.watch?.end()
+        throw errorOf(progress, error)
       }
     },
     bind(tx) {
@@ -166,6 +175,21 @@ function rolledBack(tag: string, options: { cause?: unknown } = {}): SteppingErr
     `The server answered ${tag} to COMMIT: a statement in the transaction failed and its error was swallowed or not awaited. Nothing was stored.`,
     options,
   )
+}
+
+/** How far a transaction got. */
+interface Progress {
+  phase: 'beginning' | 'working' | 'committing'
+  watch?: CommitWatch | undefined
+  /** By the user's work. */
+  thrown?: unknown
+}
+
+function errorOf({ phase, thrown }: Progress, error: unknown): unknown {
+  if (phase === 'beginning') return withoutQuery(error)
+  if (phase === 'committing') return afterCommitWasSent(error)
+  // Where not even the roll-back gets through, Drizzle throws the error of that.
+  return (error as { query?: unknown }).query === 'rollback' ? thrown : error
 }
 
 /**

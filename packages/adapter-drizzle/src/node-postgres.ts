@@ -6,6 +6,7 @@ interface PgPool extends Emitter<'error'> {
   readonly options: PgOptions
   readonly totalCount: number
   readonly Client: new (options: PgOptions) => PgListener
+  connect: () => Promise<PgClient>
   on(event: 'acquire', listener: (client: Emitter<'error'>) => void): unknown
   on(event: 'error', listener: () => void): unknown
 }
@@ -32,7 +33,7 @@ interface PgListener {
 
 interface PgClient {
   /** A new function at each checkout from the pool. */
-  readonly release?: unknown
+  readonly release?: (destroy: boolean) => void
   /** pg 8.21 and later: T in a transaction, E in a failed one, I idle. */
   getTransactionStatus?(): 'T' | 'E' | 'I' | null
   readonly connection?: {
@@ -78,6 +79,7 @@ export function nodePostgres(client: unknown): DrizzleDriver {
         watch: () => watchCommands(connection),
       }
     },
+    guard: (transaction, begun) => releaseUnlessBegun(pool, transaction, begun),
     listen: (channel, onNotify, onLost) => listen(pool, channel, onNotify, onLost),
   }
 }
@@ -123,6 +125,40 @@ function surviveLostConnections(pool: PgPool): void {
   pool.on('acquire', (client) => {
     if (!client.listeners('error').includes(ignore)) client.on('error', ignore)
   })
+}
+
+/**
+ * Drizzle does not give a connection back to the pool when BEGIN fails on it, so that each one that
+ * is lost there would be one less for ever.
+ */
+async function releaseUnlessBegun<R>(
+  pool: PgPool,
+  transaction: () => Promise<R>,
+  begun: () => boolean,
+): Promise<R> {
+  let client: PgClient | undefined
+  const { connect } = pool
+  pool.connect = async () => (client = await connect.call(pool))
+  let running: Promise<R>
+  try {
+    running = transaction()
+  } finally {
+    pool.connect = connect // Drizzle has asked by now: it does so before it first waits.
+  }
+  try {
+    return await running
+  } catch (error) {
+    if (!begun()) release(client)
+    throw error
+  }
+}
+
+function release(client: PgClient | undefined): void {
+  try {
+    client?.release?.(true)
+  } catch {
+    // It was given back after all.
+  }
 }
 
 /** On a connection beside the pool, which may be small. */

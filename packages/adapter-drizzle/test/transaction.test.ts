@@ -116,6 +116,14 @@ describe('a transaction over node-postgres', () => {
     await expect(lost).rejects.toBeInstanceOf(Error)
   })
 
+  test('whose connection is lost rejects with what its work threw all the same', async () => {
+    const lost = h.database.transaction(async (tx) => {
+      await tx.execute(sql`select pg_terminate_backend(pg_backend_pid())`).catch(() => {})
+      throw outOfStock
+    })
+    await expect(lost).rejects.toBe(outOfStock)
+  })
+
   test('of the user that loses its connection leaves the process alone too', async () => {
     const open = await begin(h.db)
     const [backend] = await open.tx

@@ -32,12 +32,15 @@ export function isUnreachable(error: unknown): boolean {
   if (code !== undefined) {
     return /^(08...|57P0[123]|53300|28...|3D000|E[A-Z]+|CONNECT_TIMEOUT|CONNECTION_\w+)$/.test(code)
   }
-  // node-postgres ends running queries of a lost connection with a bare message, without a code.
-  return (
-    error instanceof Error &&
-    /^(Connection terminated|timeout exceeded when trying to connect)/.test(rootMessage(error))
-  )
+  return error instanceof Error && lostByNodePostgres.test(rootMessage(error))
 }
+
+/**
+ * node-postgres has bare messages, without a code, for the queries of a connection that is lost or
+ * was lost before, for a connection that takes too long, and for a password that is missing.
+ */
+const lostByNodePostgres =
+  /^(Connection terminated|Client (was closed|has encountered)|timeout exceeded when trying to connect|SASL: )/
 
 function rootMessage(error: Error): string {
   return error.cause instanceof Error ? rootMessage(error.cause) : error.message

@@ -140,6 +140,28 @@ test('one ending that the store refuses does not fail the others of its batch', 
   expect(onFailure).not.toHaveBeenCalled()
 })
 
+test('it is behind from a failure until the store answers, be it by a refusal', async () => {
+  const refusal = new Error('invalid byte sequence')
+  const { settler, settle } = setUp((error) => error === refusal)
+  settle.mockRejectedValueOnce(new Error('refused')).mockRejectedValueOnce(refusal)
+  const settled = settler.settle(ending('a')).catch(() => {})
+  expect(settler.isBehind).toBe(false)
+  await vi.advanceTimersByTimeAsync(10)
+  expect(settler.isBehind).toBe(true)
+  await vi.advanceTimersByTimeAsync(1_000)
+  await settled
+  expect(settler.isBehind).toBe(false)
+})
+
+test('an answer that does not come is not waited for: the batch is sent again', async () => {
+  const parts = setUp()
+  parts.settle.mockReturnValueOnce(new Promise(() => {}))
+  const settled = parts.settler.settle(ending('a'))
+  await vi.advanceTimersByTimeAsync(10_100)
+  expect(await settled).toMatchObject({ result: 'saved' })
+  expect(batches(parts)).toEqual([['a'], ['a']])
+})
+
 test('close waits for what is under way', async () => {
   const { settler, settle } = setUp()
   const answer = Promise.withResolvers<ReadonlyMap<string, SettleResult>>()

@@ -34,10 +34,16 @@ export class Settler {
   readonly #parts: SettlerParts
   #waiting: Waiting[] = []
   #flushing: Promise<void> | undefined
+  #failures = 0
   readonly #closed = new AbortController()
 
   constructor(parts: SettlerParts) {
     this.#parts = parts
+  }
+
+  /** Endings wait because the store could not take them. */
+  get isBehind(): boolean {
+    return this.#failures > 0
   }
 
   /** Resolves when the ending is durable or refused; rejects if the store refuses this very one, or at `close`. */
@@ -57,16 +63,15 @@ export class Settler {
   async #flush(): Promise<void> {
     // A turn of the event loop, so that endings of the same moment share the first statement.
     await new Promise((resolve) => setImmediate(resolve))
-    for (let failures = 0; this.#waiting.length > 0;) {
+    while (this.#waiting.length > 0) {
       const batch = this.#takeBatch()
       try {
         await this.#write(batch)
-        failures = 0
       } catch (error) {
         this.#parts.onFailure(error)
         if (this.#closed.signal.aborted) for (const each of batch) each.reject(error)
         else this.#waiting.unshift(...batch)
-        await this.#pause(Math.min(1_000, 50 * 2 ** failures++))
+        await this.#pause(Math.min(1_000, 50 * 2 ** this.#failures++))
       }
     }
     this.#flushing = undefined
@@ -95,11 +100,13 @@ export class Settler {
       results = await answeredWithin(this.#parts.answerMs, store.settle(settlements))
     } catch (error) {
       if (!store.isRefusal?.(error)) throw error
+      this.#failures = 0
       if (batch.length === 1) return batch[0]!.reject(error)
       // One row that the store refuses fails its whole batch: written singly, only that one fails.
       for (const each of batch) await this.#write([each])
       return
     }
+    this.#failures = 0
     this.#parts.onSuccess()
     for (const each of batch) {
       each.resolve({ result: results.get(each.settlement.gid) ?? 'lost', sentAtMs })

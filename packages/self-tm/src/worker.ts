@@ -53,7 +53,11 @@ export class Worker {
       answerMs: options.leaseMs,
       store: options.store,
       onFailure: (error) => this.#health.failed(error),
-      onSuccess: () => this.#health.answered(),
+      onSuccess: () => {
+        const wasAway = this.#health.error !== null
+        this.#health.answered()
+        if (wasAway) this.#wakeUp.wake()
+      },
     })
   }
 
@@ -117,7 +121,9 @@ export class Worker {
     while (!this.#closing) {
       const limit = Math.min(this.#free(), concurrency)
       let waitMs = pollMs
-      if (limit > 0) {
+      // A job whose end waits to be written has to be ended first: its lease may have run out, and
+      // claimed again, here or elsewhere, it would repeat a step that is done.
+      if (limit > 0 && !this.#settler.isBehind) {
         try {
           const { found, nextInMs } = await this.#claim(limit, backlog)
           // Behind a backlog nobody looked ahead, so its end is followed by one more look.

@@ -63,10 +63,10 @@ test('of two open transactions with one gid the second is refused when the first
     await goOn.promise
   })
   await enlisted.promise
-  const refused = expect(enlist(opened, job)).rejects.toMatchObject({ code: 'JOB_DUPLICATE' })
+  const second = enlist(opened, job).catch((error: unknown) => error)
   goOn.resolve()
   await first
-  await refused
+  expect(await second).toMatchObject({ code: 'JOB_DUPLICATE' })
 })
 
 test('a job that comes too late is refused', async () => {

@@ -24,18 +24,16 @@ export function describeClaiming({ open }: JobStoreHarness): void {
 
   test('those that are due longest go first', async () => {
     const { store, pass } = await open()
-    const jobs = [jobOf(['A']), jobOf(['A']), jobOf(['A']), jobOf(['A'])]
-    for (const job of jobs) await store.submit(job)
-    // The second goes to the end of the queue.
-    const claims = (await store.claim(request())).claims
-    for (const i of [0, 2, 3, 1]) {
-      const claim = claims.find(({ gid }) => gid === jobs[i]!.gid)!
-      await settle(store, claim, { to: 'returned', inMs: 0 })
-      await pass(1)
+    const gids: string[] = []
+    for (const inMs of [300, 100, 400, 200]) {
+      const claim = await claimNew(store, 'A')
+      await settle(store, claim, { to: 'returned', inMs: 60_000 + inMs })
+      gids.push(claim.gid)
     }
+    await pass(61_000)
     const order = []
     for (let i = 0; i < 4; i++) order.push(...(await claimedGids(store, { limit: 1 })))
-    expect(order).toEqual([0, 2, 3, 1].map((i) => jobs[i]!.gid))
+    expect(order).toEqual([1, 3, 0, 2].map((i) => gids[i]))
   })
 
   test('no more are handed out than were asked for', async () => {

@@ -1,23 +1,16 @@
-import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { isOver, legalMoves } from './job-state.ts'
-import type { JobState } from '@stepping/core'
 
-const states = Object.keys(legalMoves) as JobState[]
-
-async function arrows(): Promise<(readonly [from: string, to: string])[]> {
-  const page = await readFile(new URL('../../../docs/job-states.md', import.meta.url), 'utf8')
-  const [, diagram = ''] = /```mermaid\n(.*?)```/s.exec(page) ?? []
-  return [...diagram.matchAll(/^ *(\S+) --> (\S+)/gm)].map((match) => [match[1]!, match[2]!])
-}
-
-test('docs/job-states.md draws the legal moves, and no other', async () => {
-  const drawn = (await arrows()).filter((arrow) => !arrow.includes('[*]')).map(String)
-  const legal = states.flatMap((from) => legalMoves[from].map((to) => String([from, to])))
-  expect(drawn.toSorted()).toEqual(legal.toSorted())
+test('what is over stays as it is', () => {
+  const over = (Object.keys(legalMoves) as (keyof typeof legalMoves)[]).filter(isOver)
+  expect(over).toEqual(['finished', 'rolledBack', 'cancelled'])
 })
 
-test('docs/job-states.md ends in the states that are over', async () => {
-  const ends = (await arrows()).filter(([, to]) => to === '[*]').map(([from]) => from)
-  expect(ends.toSorted()).toEqual(states.filter(isOver).toSorted())
+test('a prepared job cannot finish or be parked: only the barrier’s answer leads on', () => {
+  expect(legalMoves.prepared).toEqual(['submitted', 'rolledBack', 'cancelled'])
+})
+
+test('a job that was submitted is never rolled back', () => {
+  expect(legalMoves.submitted).not.toContain('rolledBack')
+  expect(legalMoves.parked).not.toContain('rolledBack')
 })

@@ -1,7 +1,7 @@
 import { sqlJobStore } from '@stepping/self-tm'
 import type { Claim, JobStore } from '@stepping/self-tm'
 import type { AnySqlDatabase } from '@stepping/sql'
-import { expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { claimedGids, claimNew, ending, leaseMs, request, settle } from './contract/harness.ts'
 import { jobOf } from './jobs.ts'
 import { replacing } from './replacing.ts'
@@ -155,4 +155,18 @@ test('what the server refuses for its data is a refusal, an outage is none', asy
   expect(errors.map((error) => store.isRefusal!(error))).toEqual([true])
   expect(store.isRefusal!(Object.assign(new Error('gone'), { code: '57P01' }))).toBe(false)
   expect(store.isRefusal!(new Error('Connection terminated unexpectedly'))).toBe(false)
+})
+
+describe('without an index that happens to be in their order', () => {
+  const unordered = usePostgres(['enable_indexscan = off', 'enable_bitmapscan = off'])
+
+  test('those that are due longest are claimed first', async () => {
+    const { store, query } = await unordered.open()
+    const jobs = [jobOf(['A']), jobOf(['A']), jobOf(['A'])]
+    for (const job of jobs) await store.submit(job)
+    await query(`update $job set due_at = due_at - interval '1 hour' where gid = $1`, [
+      jobs[1]!.gid,
+    ])
+    expect(await claimedGids(store, { limit: 1 })).toEqual([jobs[1]!.gid])
+  })
 })

@@ -1,0 +1,37 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { answeredWithin, endsWithin } from './deadline.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+test('work that ends in time ends in time, and leaves no timer behind', async () => {
+  expect(await endsWithin(Promise.resolve('done'), 100)).toBe(true)
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test('work that goes on is waited for no longer than that', async () => {
+  const ended = endsWithin(new Promise(() => {}), 100)
+  await vi.advanceTimersByTimeAsync(100)
+  expect(await ended).toBe(false)
+})
+
+test('an answer is passed on, be it an error', async () => {
+  expect(await answeredWithin(100, Promise.resolve('yes'))).toBe('yes')
+  await expect(answeredWithin(100, Promise.reject(new Error('no')))).rejects.toThrow('no')
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test('no answer is an error that says how long it was waited for', async () => {
+  const answered = answeredWithin(100, new Promise(() => {})).catch((error: unknown) => error)
+  await vi.advanceTimersByTimeAsync(100)
+  expect(await answered).toMatchObject({ message: 'no answer within 100 ms' })
+})
+
+test('an error that comes after that is nobody’s', async () => {
+  const late = Promise.withResolvers<never>()
+  const answered = answeredWithin(100, late.promise).catch((error: unknown) => error)
+  await vi.advanceTimersByTimeAsync(100)
+  await answered
+  late.reject(new Error('connection lost'))
+  await vi.advanceTimersByTimeAsync(0)
+})

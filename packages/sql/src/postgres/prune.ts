@@ -3,12 +3,15 @@ import { sql } from '../statement.ts'
 import type { Statement } from '../statement.ts'
 import type { Tables } from '../table-name.ts'
 
-/** By id, which grows with the time of insertion, so no index on the time is needed. */
+/**
+ * By id, which grows with the time of insertion, so no index on the time is needed. By `b.id`: `id`
+ * alone would be the text that is selected, and '10' comes before '9'.
+ */
 export function listBarrier({ barrier }: Tables, afterId: string, limit: number): Statement {
   return sql`
-    select id::text as id, gid, reason,
+    select b.id::text as id, gid, reason,
       create_time < clock_timestamp() - ${barrierRetentionMs}::float8 * interval '1 ms' as old
-    from ${barrier} where id > ${afterId}::bigint order by id limit ${limit}::int`
+    from ${barrier} b where b.id > ${afterId}::bigint order by b.id limit ${limit}::int`
 }
 
 export function deleteBarrier({ barrier }: Tables, ids: readonly string[]): Statement {

@@ -72,6 +72,13 @@ describe('a process that adds jobs and was never started', () => {
     const { stepping, events } = fakeApp()
     await stepping.createJob().addStep(sendMail).start()
     await stepping.start()
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(events).toEqual([])
+  })
+
+  it('is not told when it was started before', async () => {
+    const { stepping, events } = fakeApp()
+    await stepping.start()
     await stepping.createJob().addStep(sendMail).start()
     await vi.advanceTimersByTimeAsync(60_000)
     expect(events).toEqual([])

@@ -195,6 +195,7 @@ describe('closing', () => {
     const starting = stepping.start()
     await reached
     const closing = stepping.close()
+    await new Promise((resolve) => setImmediate(resolve))
     expect(tm.log).toEqual(['start'])
     letGo()
     await starting

@@ -77,6 +77,14 @@ test('close ends the connection, also one that is just being opened', async () =
   expect(stop).toHaveBeenCalledOnce()
 })
 
+test('close does not wait for a connection that neither opens nor ends', async () => {
+  const { listener } = setUp(() => new Promise(() => {}))
+  const closed = vi.fn<() => void>()
+  void listener.close().then(closed)
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(closed).toHaveBeenCalledOnce()
+})
+
 test('closed after a loss, it does not listen again', async () => {
   const listen = vi.fn<Listen>(async () => async () => {})
   const { listener } = setUp(listen)

@@ -1,7 +1,11 @@
+import { endsWithin } from './deadline.ts'
 import type { JobStore } from './store/job-store.ts'
 
 /** Between tries to listen again; meanwhile the worker looks by itself. */
 const againMs = 2_000
+
+/** A connection whose other end vanished does not end by itself; nothing depends on its end. */
+const closeMs = 1_000
 
 /** Hears of jobs that other processes added, and listens again when the connection is lost. */
 export class Listener {
@@ -23,6 +27,10 @@ export class Listener {
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#timer)
+    await endsWithin(this.#end(), closeMs)
+  }
+
+  async #end(): Promise<void> {
     await this.#opening
     await this.#stop?.().catch(() => {}) // the connection is gone already
   }

@@ -46,6 +46,16 @@ test('close waits until what was added is told', async () => {
   expect(closed).toHaveBeenCalledOnce()
 })
 
+test('close does not wait for a store that says nothing', async () => {
+  const notifier = setUp(() => new Promise(() => {}))
+  notifier.tell()
+  await vi.advanceTimersByTimeAsync(5)
+  const closed = vi.fn<() => void>()
+  void notifier.close().then(closed)
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(closed).toHaveBeenCalledOnce()
+})
+
 test('a failure ends neither the process nor the telling of later jobs', async () => {
   const notify = vi.fn<Notify>(async () => {}).mockRejectedValueOnce(new Error('gone'))
   const notifier = setUp(notify)

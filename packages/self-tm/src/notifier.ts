@@ -1,7 +1,11 @@
+import { endsWithin } from './deadline.ts'
 import type { JobStore } from './store/job-store.ts'
 
 /** Jobs that are added within this time are told of together. */
 const gatherMs = 5
+
+/** Not to be heard costs the others one look; it is not worth waiting for. */
+const closeMs = 1_000
 
 /** Tells other processes that there is work: after the commit, and once for many jobs. */
 export class Notifier {
@@ -22,7 +26,7 @@ export class Notifier {
   }
 
   async close(): Promise<void> {
-    await this.#telling
+    if (this.#telling) await endsWithin(this.#telling, closeMs)
   }
 
   async #tell(): Promise<void> {

@@ -102,8 +102,7 @@ class SelfTransactionManager implements TransactionManager {
   async close(): Promise<void> {
     this.#closed = true
     this.#cleaner?.close()
-    await this.#listener?.close()
-    await this.#worker?.close()
+    await Promise.all([this.#listener?.close(), this.#worker?.close()])
     await Promise.all([...this.#notifiers.values()].map((notifier) => notifier.close()))
   }
 

@@ -1,4 +1,4 @@
-import type { Participant, StepCall, StepOutcome, SteppingEvent } from '@stepping/core'
+import type { AnyDatabase, Participant, StepCall, StepOutcome, SteppingEvent } from '@stepping/core'
 
 /** What a step of a test does: resolves with nothing when it is done. */
 export type FakeStep = (call: StepCall) => Promise<StepOutcome | void> | StepOutcome | void
@@ -7,7 +7,7 @@ export type FakeStep = (call: StepCall) => Promise<StepOutcome | void> | StepOut
 export class FakeParticipant implements Participant {
   readonly app: string = 'shop'
   readonly owner: string = 'shop/self-tm'
-  readonly databases = []
+  readonly databases: AnyDatabase[] = []
   /** Every attempt, in the order they began. */
   readonly calls: StepCall[] = []
   readonly events: SteppingEvent[] = []

@@ -1,0 +1,291 @@
+import type { DbContext } from '@stepping/core'
+import { SteppingError } from '@stepping/core'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { jobOf, tiedJobOf } from '../test/jobs.ts'
+import { FakeTransaction, setUpManager } from '../test/manage.ts'
+import type { Managed } from '../test/manage.ts'
+import { pause, settled } from '../test/work.ts'
+import type { JobStore } from './store/job-store.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+const context = {} as DbContext
+
+describe('a job that is submitted', () => {
+  test('runs at once in the process that sent it, without being claimed', async () => {
+    const { tm, participant, memory } = setUpManager({ A() {} })
+    await tm.start(participant, { execute: true })
+    const claim = vi.spyOn(memory, 'claim').mockRejectedValue(new Error('refused'))
+    await tm.submit(jobOf(['A']))
+    await settled()
+    expect(participant.begun).toEqual(['A'])
+    expect(participant.eventsOf('job.finished')).toHaveLength(1)
+    claim.mockRestore()
+  })
+
+  test('is left to others, who are told, when this process does not execute', async () => {
+    const notify = vi.fn<NonNullable<JobStore['notify']>>(async () => {})
+    const { tm, participant, memory } = setUpManager({ A() {} }, { notify })
+    await tm.start(participant, { execute: false })
+    const job = jobOf(['A'])
+    await tm.submit(job)
+    await settled()
+    expect(notify.mock.calls).toEqual([['shop']])
+    expect(await memory.find(job.gid)).toMatchObject({ state: 'submitted', running: false })
+  })
+
+  test('is left to others, who are told, before this process is started', async () => {
+    const notify = vi.fn<NonNullable<JobStore['notify']>>(async () => {})
+    const { tm, memory } = setUpManager({ A() {} }, { notify })
+    const job = jobOf(['A'])
+    await tm.submit(job)
+    await settled()
+    expect(notify).toHaveBeenCalledOnce()
+    expect(await memory.find(job.gid)).toMatchObject({ running: false })
+  })
+
+  test('is left to whoever is free when this process is full', async () => {
+    const notify = vi.fn<NonNullable<JobStore['notify']>>(async () => {})
+    const steps = { A: async () => await pause(1_000) }
+    const { tm, participant, memory } = setUpManager(steps, { notify }, { concurrency: 1 })
+    await tm.start(participant, { execute: true })
+    await tm.submit(jobOf(['A']))
+    const second = jobOf(['A'])
+    await tm.submit(second)
+    await settled()
+    expect(notify).toHaveBeenCalledOnce()
+    expect(await memory.find(second.gid)).toMatchObject({ running: false })
+    await vi.advanceTimersByTimeAsync(2_100)
+    expect(participant.eventsOf('job.finished')).toHaveLength(2)
+  })
+
+  test('does not keep a slot when the store refuses it', async () => {
+    const submit = vi.fn<JobStore['submit']>(async (...args) => await parts.memory.submit(...args))
+    submit.mockRejectedValueOnce(new Error('refused'))
+    const parts: Managed = setUpManager({ A() {} }, { submit }, { concurrency: 1 })
+    await parts.tm.start(parts.participant, { execute: true })
+    await expect(parts.tm.submit(jobOf(['A']))).rejects.toThrow('refused')
+    await parts.tm.submit(jobOf(['A']))
+    expect(submit.mock.lastCall![1]).toMatchObject({ leaseMs: 10_000 })
+  })
+})
+
+describe('a job that was submitted before', () => {
+  test('is a duplicate when it stands by itself', async () => {
+    const { tm } = setUpManager({ A() {} })
+    const job = jobOf(['A'], { callerGid: true })
+    await tm.submit(job)
+    await expect(tm.submit({ ...job })).rejects.toMatchObject({
+      code: 'JOB_DUPLICATE',
+      gid: job.gid,
+    })
+  })
+
+  test.each([
+    { why: 'the connection was lost', error: new Error('Connection terminated') },
+    { why: 'it was not reached', error: new SteppingError('DATABASE_UNREACHABLE', 'down') },
+  ])('is none when the answer to the first try did not come: $why', async ({ error }) => {
+    const submit = vi.fn<JobStore['submit']>(async (...args) => await parts.memory.submit(...args))
+    submit.mockImplementationOnce(async (...args) => {
+      await parts.memory.submit(...args)
+      throw error
+    })
+    const parts: Managed = setUpManager({ A() {} }, { submit })
+    const job = jobOf(['A'], { callerGid: true })
+    await expect(parts.tm.submit(job)).rejects.toBe(error)
+    await parts.tm.submit(job)
+    expect(await parts.memory.find(job.gid)).toMatchObject({ state: 'submitted' })
+  })
+
+  test('is none when it is tied to a transaction: query prepared may have been faster', async () => {
+    const { tm } = setUpManager({ A() {} })
+    const job = tiedJobOf(['A'])
+    await tm.prepare(job)
+    await tm.submit(job)
+    await tm.submit(job)
+  })
+
+  test('is still a duplicate after a refusal, which was an answer', async () => {
+    const { tm } = setUpManager({ A() {} })
+    const job = jobOf(['A'], { callerGid: true })
+    await tm.submit(job)
+    const other = jobOf(['B'], { gid: job.gid })
+    await expect(tm.submit(other)).rejects.toMatchObject({ code: 'JOB_CONFLICT' })
+    await expect(tm.submit(other)).rejects.toMatchObject({ code: 'JOB_CONFLICT' })
+  })
+})
+
+describe('a job that is stored in a transaction', () => {
+  test('runs once its commit is proven, without being claimed or looked at', async () => {
+    const transaction = new FakeTransaction(() => memory)
+    const { tm, participant, memory } = setUpManager({ A() {} }, { enlist: transaction.enlist })
+    await tm.start(participant, { execute: true })
+    await settled()
+    vi.spyOn(memory, 'claim').mockRejectedValue(new Error('refused'))
+    const renew = vi.spyOn(memory, 'renew')
+    const enlisted = await tm.enlist!(transaction.context, jobOf(['A']))
+    await settled()
+    expect(participant.begun).toEqual([])
+    await transaction.commit()
+    enlisted!.committed(true)
+    await settled()
+    expect(participant.begun).toEqual(['A'])
+    expect(renew).not.toHaveBeenCalled()
+  })
+
+  test('is looked at first when its commit is not proven', async () => {
+    const transaction = new FakeTransaction(() => memory)
+    const { tm, participant, memory } = setUpManager({ A() {} }, { enlist: transaction.enlist })
+    await tm.start(participant, { execute: true })
+    const renew = vi.spyOn(memory, 'renew')
+    const enlisted = await tm.enlist!(transaction.context, jobOf(['A']))
+    await transaction.commit()
+    enlisted!.committed(false)
+    await settled()
+    expect(renew).toHaveBeenCalledOnce()
+    expect(participant.begun).toEqual(['A'])
+  })
+
+  test('does not run when it was rolled back although its library called it committed', async () => {
+    const transaction = new FakeTransaction(() => memory)
+    const { tm, participant, memory } = setUpManager({ A() {} }, { enlist: transaction.enlist })
+    await tm.start(participant, { execute: true })
+    const enlisted = await tm.enlist!(transaction.context, jobOf(['A']))
+    enlisted!.committed(false)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(participant.begun).toEqual([])
+  })
+
+  test('is not begun when its lease ran out before the commit', async () => {
+    const transaction = new FakeTransaction(() => memory)
+    const { tm, participant, memory } = setUpManager({ A() {} }, { enlist: transaction.enlist })
+    await tm.start(participant, { execute: true })
+    const job = jobOf(['A'])
+    const enlisted = await tm.enlist!(transaction.context, job)
+    await transaction.commit()
+    vi.spyOn(memory, 'claim').mockRejectedValue(new Error('refused'))
+    await vi.advanceTimersByTimeAsync(9_500)
+    enlisted!.committed(true)
+    await settled()
+    expect(participant.begun).toEqual([])
+    expect(await memory.find(job.gid)).toMatchObject({ running: false, attempts: 0 })
+  })
+
+  test('frees its slot when it is not committed', async () => {
+    const transaction = new FakeTransaction(() => memory)
+    const { tm, participant, memory } = setUpManager(
+      { A() {} },
+      { enlist: transaction.enlist },
+      { concurrency: 1 },
+    )
+    await tm.start(participant, { execute: true })
+    const first = await tm.enlist!(context, jobOf(['A']))
+    await tm.enlist!(context, jobOf(['A']))
+    first!.notCommitted()
+    await tm.enlist!(context, jobOf(['A']))
+    expect(transaction.leases.map((lease) => lease !== undefined)).toEqual([true, false, true])
+  })
+
+  test('is open to all from its commit on when the caller commits by hand', async () => {
+    const notify = vi.fn<NonNullable<JobStore['notify']>>(async () => {})
+    const transaction = new FakeTransaction(() => memory)
+    const { tm, participant, memory } = setUpManager(
+      { A() {} },
+      { enlist: transaction.enlist, notify },
+    )
+    await tm.start(participant, { execute: true })
+    const enlisted = await tm.enlist!(context, jobOf(['A'], { byHand: true }))
+    expect(transaction.leases).toEqual([undefined])
+    await transaction.commit()
+    enlisted!.committed(true)
+    await settled()
+    expect(notify).toHaveBeenCalledOnce()
+    expect(participant.begun).toEqual(['A'])
+  })
+
+  test.each([
+    { what: 'does not reach the store', enlist: async () => false },
+    {
+      what: 'is refused',
+      enlist: async () => {
+        throw new SteppingError('JOB_DUPLICATE', 'exists')
+      },
+    },
+  ] satisfies { what: string; enlist: JobStore['enlist'] }[])(
+    'keeps no slot when it $what',
+    async ({ enlist }) => {
+      const { tm, participant, memory } = setUpManager({ A() {} }, { enlist }, { concurrency: 1 })
+      await tm.start(participant, { execute: true })
+      const enlisted = await tm.enlist!(context, jobOf(['A'])).catch(() => undefined)
+      expect(enlisted).toBeUndefined()
+      const submit = vi.spyOn(memory, 'submit')
+      await tm.submit(jobOf(['A']))
+      expect(submit.mock.lastCall![1]).toBeDefined()
+    },
+  )
+})
+
+describe('abort', () => {
+  test('drops a prepared job', async () => {
+    const { tm, memory } = setUpManager({})
+    const job = tiedJobOf(['A'])
+    await tm.prepare(job)
+    await tm.abort!(job)
+    expect(await memory.find(job.gid)).toMatchObject({ state: 'rolledBack' })
+  })
+
+  test('leaves one alone that is not prepared any more', async () => {
+    const { tm, memory } = setUpManager({})
+    const job = tiedJobOf(['A'])
+    await tm.prepare(job)
+    await tm.submit(job)
+    await tm.abort!(job)
+    await tm.abort!(tiedJobOf(['A']))
+    expect(await memory.find(job.gid)).toMatchObject({ state: 'submitted' })
+  })
+})
+
+describe('start and close', () => {
+  test('a store that is not ready fails the start, and nothing begins', async () => {
+    const missing = new SteppingError('SCHEMA_MISSING', 'run migrate')
+    const assertReady = async (): Promise<void> => {
+      throw missing
+    }
+    const { tm, participant } = setUpManager({}, { assertReady })
+    await expect(tm.start(participant, { execute: true })).rejects.toBe(missing)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('what other processes tell is heard, so that it looks at once', async () => {
+    const listen = vi.fn<NonNullable<JobStore['listen']>>(async () => async () => {})
+    const { tm, participant, memory } = setUpManager({ A() {} }, { listen })
+    await tm.start(participant, { execute: true })
+    await settled()
+    await memory.submit(jobOf(['A']))
+    listen.mock.calls[0]![1]()
+    await settled()
+    expect(participant.begun).toEqual(['A'])
+  })
+
+  test('closed, it leaves no timer, no connection and no message behind', async () => {
+    const stop = vi.fn<() => Promise<void>>(async () => {})
+    const notify = vi.fn<NonNullable<JobStore['notify']>>(async () => {})
+    const { tm, participant } = setUpManager({ A() {} }, { listen: async () => stop, notify })
+    await tm.start(participant, { execute: true })
+    await settled()
+    const closing = tm.close()
+    await tm.submit(jobOf(['A']))
+    await vi.advanceTimersByTimeAsync(100)
+    await closing
+    expect(stop).toHaveBeenCalledOnce()
+    expect(notify).toHaveBeenCalledOnce()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('a process that was never started closes too', async () => {
+    const { tm } = setUpManager({})
+    await tm.close()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})

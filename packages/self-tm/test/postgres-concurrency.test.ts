@@ -38,9 +38,9 @@ async function waiting({ query, schema }: PostgresStore, count: number): Promise
   )
 }
 
-/** Jobs that are claimed, in the order of their gids. */
+/** Jobs that are claimed, in the order of their gids, in which they do not lie in the table. */
 async function claimMany(store: JobStore, count: number): Promise<Claim[]> {
-  for (let i = 0; i < count; i++) await store.submit(jobOf(['A', 'B']))
+  for (let i = count; i > 0; i--) await store.submit(jobOf(['A', 'B'], { gid: `job-${i}` }))
   const { claims } = await store.claim(request())
   return claims.toSorted((a, b) => (a.gid < b.gid ? -1 : 1))
 }

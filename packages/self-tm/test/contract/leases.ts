@@ -107,13 +107,16 @@ export function describeLeases({ open }: JobStoreHarness): void {
     expect([...(await store.renew([holder], leaseMs))]).toEqual([job.gid])
   })
 
-  test('whoever lost the job to an operator changes nothing any more', async () => {
-    const { store, pass, stored } = await open()
-    const old = await claimNew(store, 'A')
-    await pass(leaseMs + 1)
-    await store.end((await store.find(old.gid))!, 'cancelled')
-    expect(await settle(store, old, { to: 'finished' })).toBe('lost')
-    expect([...(await store.renew([old], leaseMs))]).toEqual([])
-    expect(await stored(old.gid)).toMatchObject({ state: 'cancelled' })
-  })
+  test.each(stepEndings)(
+    'after an operator ended the job its holder cannot write $to',
+    async (to) => {
+      const { store, pass, stored } = await open()
+      const old = await claimNew(store, 'A', 'B')
+      await pass(leaseMs + 1)
+      await store.end((await store.find(old.gid))!, 'cancelled')
+      expect(await settle(store, old, to)).toBe('lost')
+      expect([...(await store.renew([old], leaseMs))]).toEqual([])
+      expect(await stored(old.gid)).toMatchObject({ state: 'cancelled' })
+    },
+  )
 }

@@ -176,6 +176,15 @@ export function describeSending({ open }: JobStoreHarness): void {
     })
   })
 
+  test('submit of a prepared job with another database under its gid is a conflict', async () => {
+    const { store, stored } = await open()
+    const job = tiedJobOf(['A'])
+    await store.prepare(job)
+    const other = { ...job, database: { name: 'orders', identity: 'two' } }
+    await expect(store.submit(other)).rejects.toMatchObject({ code: 'JOB_CONFLICT', gid: job.gid })
+    expect(await stored(job.gid)).toMatchObject({ state: 'prepared' })
+  })
+
   test('submit never creates a job that its database decides about', async () => {
     const { store, stored } = await open()
     const job = tiedJobOf(['A'])

@@ -12,12 +12,285 @@ export interface Mutation {
   readonly to: string
   readonly test: {
     readonly file: string
-    /** The name of the test or, where several have to notice it together, the beginning of their names. */
+    /** Part of its name, or of several; ` > ` stands before what is described in it. */
     readonly name: string
   }
 }
 
 export const mutations: readonly Mutation[] = [
+  {
+    name: 'a job runs although nobody proved that its row was committed',
+    file: 'packages/self-tm/src/job-run.ts',
+    from: 'if (!proven && !(await this.#isCommitted())) return',
+    to: '',
+    test: {
+      file: 'packages/self-tm/src/job-run-lease.test.ts',
+      name: 'does not run when its row is not there',
+    },
+  },
+  {
+    name: 'a commit without proof is submitted unasked',
+    file: 'packages/core/src/binding.ts',
+    from: 'submit(parts, job, proven ? undefined : context)',
+    to: 'submit(parts, job, undefined)',
+    test: {
+      file: 'packages/core/src/transaction.test.ts',
+      name: 'a commit without proof > that was a roll-back rejects, and drops the job',
+    },
+  },
+  {
+    name: 'a transaction that Drizzle calls committed is taken for committed',
+    file: 'packages/adapter-drizzle/src/drizzle-postgres.ts',
+    from: `if (tag === undefined || tag === 'COMMIT') return`,
+    to: 'return',
+    test: {
+      file: 'packages/adapter-drizzle/test/transaction.test.ts',
+      name: 'a transaction over node-postgres > rejects when the error of a failed statement was swallowed',
+    },
+  },
+  {
+    name: 'a commit counts as proven whatever came after our statement',
+    file: 'packages/adapter-drizzle/src/node-postgres.ts',
+    from: `since === 1 && last === 'COMMIT'`,
+    to: `last === 'COMMIT'`,
+    test: {
+      file: 'packages/adapter-drizzle/test/transaction.test.ts',
+      name: 'proves nothing when another statement came after ours',
+    },
+  },
+  {
+    name: 'the user’s submit is trusted',
+    file: 'packages/core/src/job-handle.ts',
+    from: `if (outcome === 'committed') return await binding.committed()`,
+    to: 'return await binding.committed()',
+    test: {
+      file: 'packages/core/src/job-by-hand.test.ts',
+      name: 'a job by hand whose transaction reaches the store > is given up when its transaction rolled back',
+    },
+  },
+  {
+    name: 'a rejected transaction’s job is dropped unasked',
+    file: 'packages/core/src/binding.ts',
+    from: `if (outcome === 'committed') await parts.tm.submit(job)
+    else await abort(parts, job)`,
+    to: 'await abort(parts, job)',
+    test: {
+      file: 'packages/core/src/transaction.test.ts',
+      name: 'a rejected commit > of which only the reply was lost has the job submitted',
+    },
+  },
+  {
+    name: 'the commit does not wait for the prepare',
+    file: 'packages/core/src/binding.ts',
+    from: 'if (!enlistment) await prepare(tm, job, onUntouched)',
+    to: 'if (!enlistment) void prepare(tm, job, onUntouched).catch(() => {})',
+    test: { file: 'packages/core/src/transaction.test.ts', name: 'what fails before the commit' },
+  },
+  {
+    name: 'a rejected barrier may be tried again',
+    file: 'packages/core/src/job-handle.ts',
+    from: 'repeatable = false',
+    to: '',
+    test: {
+      file: 'packages/core/src/job-by-hand.test.ts',
+      name: 'may not be repeated after the barrier was rejected',
+    },
+  },
+  {
+    name: 'a handle whose connection another transaction uses is usable',
+    file: 'packages/adapter-drizzle/src/node-postgres.ts',
+    from: 'if (connection.release !== checkout) {',
+    to: 'if (false as boolean) {',
+    test: {
+      file: 'packages/adapter-drizzle/test/context.test.ts',
+      name: 'a transaction that is over, over node-postgres',
+    },
+  },
+  {
+    name: 'a finished or failed transaction is usable',
+    file: 'packages/adapter-drizzle/src/node-postgres.ts',
+    from: 'const status = connection.getTransactionStatus?.()',
+    to: `const status = 'T' as string`,
+    test: {
+      file: 'packages/adapter-drizzle/test/context.test.ts',
+      name: 'a context over node-postgres > is refused when',
+    },
+  },
+  {
+    name: 'a transaction of another database is usable',
+    file: 'packages/adapter-drizzle/src/drizzle-postgres.ts',
+    from: 'if ((tx as unknown as Internals).dialect === (db as Internals).dialect) return',
+    to: 'return',
+    test: {
+      file: 'packages/adapter-drizzle/test/context.test.ts',
+      name: `a context over node-postgres > of another database's transaction is refused`,
+    },
+  },
+  {
+    name: 'a pool is taken for a transaction',
+    file: 'packages/adapter-drizzle/src/drizzle-postgres.ts',
+    from: 'if (!is(tx, PgTransaction)) {',
+    to: 'if (false as boolean) {',
+    test: {
+      file: 'packages/adapter-drizzle/test/context.test.ts',
+      name: 'a context over node-postgres > of the database itself is refused',
+    },
+  },
+  {
+    name: 'a single client is taken for a pool',
+    file: 'packages/adapter-drizzle/src/node-postgres.ts',
+    from: `if (typeof pool?.totalCount !== 'number') {`,
+    to: 'if (false as boolean) {',
+    test: {
+      file: 'packages/adapter-drizzle/test/context.test.ts',
+      name: 'drizzlePostgres > refuses Drizzle over a single client',
+    },
+  },
+  {
+    name: 'a lease counts from the beginning of the transaction',
+    file: 'packages/self-tm/src/store/postgres/insert.ts',
+    from: `clock_timestamp() + \${lease?.leaseMs ?? null}::float8 * interval '1 ms'
+      from guard`,
+    to: `now() + \${lease?.leaseMs ?? null}::float8 * interval '1 ms'
+      from guard`,
+    test: {
+      file: 'packages/self-tm/test/postgres-enlist.test.ts',
+      name: 'in a long transaction it counts from the insert',
+    },
+  },
+  {
+    name: 'a lease’s holder trusts it for ever',
+    file: 'packages/self-tm/src/lease.ts',
+    from: 'return !this.signal.aborted && monotonicMs() < this.#deadline',
+    to: 'return !this.signal.aborted',
+    test: {
+      file: 'packages/self-tm/src/lease.test.ts',
+      name: 'is not held after its deadline although the timer is late',
+    },
+  },
+  {
+    name: 'a lease counts from the answer',
+    file: 'packages/self-tm/src/settler.ts',
+    from: `each.resolve({ result: results.get(each.settlement.gid) ?? 'lost', sentAtMs })`,
+    to: `each.resolve({ result: results.get(each.settlement.gid) ?? 'lost', sentAtMs: monotonicMs() })`,
+    test: {
+      file: 'packages/self-tm/src/settler.test.ts',
+      name: 'a caller learns its own result and when the statement was sent',
+    },
+  },
+  {
+    name: 'a claim ignores leases',
+    file: 'packages/self-tm/src/store/postgres/claim.ts',
+    from: `and (lease_until is null or lease_until <= statement_timestamp())
+        and`,
+    to: 'and',
+    test: {
+      file: 'packages/self-tm/test/postgres-job-store.test.ts',
+      name: 'a job that is held is not handed out until its lease has run out',
+    },
+  },
+  {
+    name: 'an old holder may write',
+    file: 'packages/self-tm/src/store/postgres/settle.ts',
+    from: 'j.lease_token = e.token and ',
+    to: '',
+    test: {
+      file: 'packages/self-tm/test/postgres-job-store.test.ts',
+      name: 'an old holder cannot write that a step',
+    },
+  },
+  {
+    name: 'an old holder may renew',
+    file: 'packages/self-tm/src/store/postgres/claim.ts',
+    from: 'on j.gid = h.gid and j.lease_token = h.token',
+    to: 'on j.gid = h.gid',
+    test: {
+      file: 'packages/self-tm/test/postgres-job-store.test.ts',
+      name: 'an old holder does not prolong the lease of the new one',
+    },
+  },
+  {
+    name: 'a process begins its own stalled job a second time',
+    file: 'packages/self-tm/src/worker.ts',
+    from: 'if (!(await endsWithin(old.over, leaseMs / 3))) return await this.#giveBack(claim, leaseMs)',
+    to: '',
+    test: {
+      file: 'packages/self-tm/src/worker-lease.test.ts',
+      name: 'gives it back while the attempt before goes on in spite of its signal',
+    },
+  },
+  {
+    name: 'the next step begins before the completion is durable',
+    file: 'packages/self-tm/src/job-run.ts',
+    from: `if (!(await this.#goOn({ to: 'advanced', nextStep: next.name, leaseMs }))) return false`,
+    to: `void this.#goOn({ to: 'advanced', nextStep: next.name, leaseMs })`,
+    test: {
+      file: 'packages/self-tm/src/job-run.test.ts',
+      name: 'a step does not begin before the completion of the one before it is durable',
+    },
+  },
+  {
+    name: 'what was not written counts as written',
+    file: 'packages/self-tm/src/store/was-written.ts',
+    from: 'if (row.token !== settlement.token) return false',
+    to: '',
+    test: {
+      file: 'packages/self-tm/src/store/was-written.test.ts',
+      name: 'another holder has gone as far: it was not this one’s',
+    },
+  },
+  {
+    name: 'what was written before counts as lost',
+    file: 'packages/self-tm/src/store/was-written.ts',
+    from: 'return row.cursor === settlement.cursor + 1',
+    to: 'return false',
+    test: {
+      file: 'packages/self-tm/test/postgres-job-store.test.ts',
+      name: 'repeated after a lost answer',
+    },
+  },
+  {
+    name: 'a completion is written at any cursor',
+    file: 'packages/self-tm/src/store/postgres/settle.ts',
+    from: ` and j.cursor = e.cursor
+`,
+    to: `
+`,
+    test: {
+      file: 'packages/self-tm/test/postgres-job-store.test.ts',
+      name: 'is refused at another cursor than the row has',
+    },
+  },
+  {
+    name: 'one row that is refused fails its whole batch',
+    file: 'packages/self-tm/src/settler.ts',
+    from: 'for (const each of batch) await this.#write([each])',
+    to: 'for (const each of batch) each.reject(error)',
+    test: {
+      file: 'packages/self-tm/src/settler.test.ts',
+      name: 'one ending that the store refuses does not fail the others of its batch',
+    },
+  },
+  {
+    name: 'an error’s text goes into the database as it is',
+    file: 'packages/self-tm/src/store/sql-job-store.ts',
+    from: `settlement.error.replaceAll('\\0', '\\uFFFD').toWellFormed()`,
+    to: 'settlement.error',
+    test: {
+      file: 'packages/self-tm/test/postgres-job-store.test.ts',
+      name: 'an error text with a NUL does not fail the others of its batch',
+    },
+  },
+  {
+    name: 'rows are locked in the order of the batch',
+    file: 'packages/self-tm/src/store/postgres/settle.ts',
+    from: 'order by j.gid for update of j',
+    to: 'for update of j',
+    test: {
+      file: 'packages/self-tm/test/postgres-concurrency.test.ts',
+      name: 'batches that share rows in opposite orders do not deadlock',
+    },
+  },
   {
     name: 'commits are not made durable',
     file: 'packages/sql/src/postgres/durable.ts',
@@ -29,13 +302,190 @@ export const mutations: readonly Mutation[] = [
     },
   },
   {
-    name: 'a completion is not written before the next step begins',
-    file: 'packages/self-tm/src/job-run.ts',
-    from: `if (!(await this.#goOn({ to: 'advanced', nextStep: next.name, leaseMs }))) return false`,
-    to: ``,
+    name: 'a late barrier row is written',
+    file: 'packages/sql/src/postgres/barrier.ts',
+    from: 'from guard where open and durable is not null',
+    to: 'from guard where durable is not null',
     test: {
-      file: 'test-e2e/crash/crash.test.ts',
-      name: 'a step whose completion was saved is not begun again',
+      file: 'packages/adapter-drizzle/test/barrier.test.ts',
+      name: 'over node-postgres > a row that comes too late is refused',
+    },
+  },
+  {
+    name: 'a late question is answered',
+    file: 'packages/sql/src/postgres/barrier.ts',
+    from: 'from guard where open and same',
+    to: 'from guard where same',
+    test: {
+      file: 'packages/adapter-drizzle/test/barrier.test.ts',
+      name: 'over node-postgres > a question that comes too late is not answered',
+    },
+  },
+  {
+    name: 'another database answers',
+    file: 'packages/sql/src/postgres/barrier.ts',
+    from: `from guard where open and same
+`,
+    to: `from guard where open
+`,
+    test: {
+      file: 'packages/adapter-drizzle/test/barrier.test.ts',
+      name: 'over node-postgres > a database with another identity does not answer',
+    },
+  },
+  {
+    name: 'a decided gid may be committed',
+    file: 'packages/sql/src/sql-database.ts',
+    from: `if (found === 'inserted') return
+        if (found === 'expired') throw expired('BARRIER_EXPIRED'`,
+    to: `if (found !== 'expired') return
+        if (found === 'expired') throw expired('BARRIER_EXPIRED'`,
+    test: {
+      file: 'packages/adapter-drizzle/test/barrier.test.ts',
+      name: 'over node-postgres > a transaction that was decided as rolled back cannot commit any more',
+    },
+  },
+  {
+    name: 'asking waits for the open transaction',
+    file: 'packages/sql/src/postgres/barrier.ts',
+    from: `set_config('lock_timeout', '100ms', true), set_config('statement_timeout', '2s', true)`,
+    to: `set_config('lock_timeout', '20s', true)`,
+    test: {
+      file: 'packages/adapter-drizzle/test/barrier.test.ts',
+      name: 'over node-postgres > while the transaction is open nothing is decided, and the asker is told soon',
+    },
+  },
+  {
+    name: 'every finished row is deleted',
+    file: 'packages/self-tm/src/store/job-content.ts',
+    from: 'return inTransaction && !job.callerGid && !job.byHand',
+    to: 'return true',
+    test: {
+      file: 'packages/self-tm/test/postgres-job-store.test.ts',
+      name: 'arriving after it finished does not start it again',
+    },
+  },
+  {
+    name: 'a submit creates what was never prepared',
+    file: 'packages/self-tm/src/store/sql-job-store.ts',
+    from: 'return job.database ? await this.#submitPrepared(job, lease) : await this.#create(job, lease)',
+    to: 'return await this.#create(job, lease)',
+    test: {
+      file: 'packages/self-tm/test/postgres-job-store.test.ts',
+      name: 'submit never creates a job that its database decides about',
+    },
+  },
+  {
+    name: 'a gid of the caller leaves no barrier row',
+    file: 'packages/core/src/binding.ts',
+    from: '!enlistment || job.byHand || job.callerGid',
+    to: '!enlistment || job.byHand',
+    test: {
+      file: 'packages/core/src/transaction.test.ts',
+      name: 'that is enlisted with the gid of the caller writes the barrier that refuses a second one',
+    },
+  },
+  {
+    name: 'a prepare under a committed gid is taken for its repeat',
+    file: 'packages/self-tm/src/store/job-content.ts',
+    from: `if (stored.state === 'prepared') return assertSameContent(gid, stored, sent)`,
+    to: `if (stored.state !== 'rolledBack') return assertSameContent(gid, stored, sent)`,
+    test: {
+      file: 'packages/self-tm/test/postgres-job-store.test.ts',
+      name: 'a prepare under the gid of a job that is committed is refused',
+    },
+  },
+  {
+    name: 'committed barrier rows go by age alone',
+    file: 'packages/sql/src/prune.ts',
+    from: `row['reason'] === 'rollback' || over.has(String(row['gid']))`,
+    to: 'over !== undefined',
+    test: {
+      file: 'packages/adapter-drizzle/test/prune.test.ts',
+      name: 'prune over node-postgres > leaves a commit, however old, whose job is not known to be over',
+    },
+  },
+  {
+    name: 'a second once in a step vanishes',
+    file: 'packages/core/src/once.ts',
+    from: 'if (used.has(place)) {',
+    to: 'if (false as boolean) {',
+    test: {
+      file: 'packages/core/src/once.test.ts',
+      name: 'two uses of once in one step > of one database need keys of their own',
+    },
+  },
+  {
+    name: 'once runs again',
+    file: 'packages/core/src/once.ts',
+    from: 'if (stored) return',
+    to: 'if (false as boolean) return',
+    test: {
+      file: 'packages/core/src/once.test.ts',
+      name: 'is not done by a later one, which gets the stored value',
+    },
+  },
+  {
+    name: 'an attempt that is over may still take a once',
+    file: 'packages/sql/src/postgres/once.ts',
+    from: 'from guard where open and durable is not null',
+    to: 'from guard where durable is not null',
+    test: {
+      file: 'packages/adapter-drizzle/test/once.test.ts',
+      name: 'over node-postgres > an attempt whose time is over takes nothing',
+    },
+  },
+  {
+    name: 'once rows of other apps are cleaned',
+    file: 'packages/sql/src/postgres/prune.ts',
+    from: `where over_at is null and owner = \${owner}::text`,
+    to: 'where over_at is null',
+    test: {
+      file: 'packages/adapter-drizzle/test/prune.test.ts',
+      name: 'prune over node-postgres > leaves the once rows of others, whose jobs it does not know',
+    },
+  },
+  {
+    name: 'jobs of unknown steps are claimed',
+    file: 'packages/self-tm/src/store/postgres/claim.ts',
+    from: `
+        and (state = 'prepared' or next_step in \${names})
+      order by due_at limit \${limit}::int`,
+    to: `
+      order by due_at limit \${limit}::int`,
+    test: {
+      file: 'packages/self-tm/test/postgres-job-store.test.ts',
+      name: 'a job is handed out only to those that know its next step',
+    },
+  },
+  {
+    name: 'a cancel ends a job that somebody runs',
+    file: 'packages/self-tm/src/store/postgres/ledger.ts',
+    from: 'and (lease_until is null or lease_until <= clock_timestamp()) and durable is not null',
+    to: 'and durable is not null',
+    test: {
+      file: 'packages/self-tm/test/postgres-job-store.test.ts',
+      name: 'leaves a job alone that somebody holds',
+    },
+  },
+  {
+    name: 'a failure overwrites an operator’s retry',
+    file: 'packages/self-tm/src/store/postgres/settle.ts',
+    from: `when e.to in ('retried', 'parked') and j.retry_now then clock_timestamp()`,
+    to: '',
+    test: {
+      file: 'packages/self-tm/test/postgres-job-store.test.ts',
+      name: 'outlives the failure of the attempt that ran meanwhile',
+    },
+  },
+  {
+    name: 'a transaction inside a transaction is opened',
+    file: 'packages/core/src/nesting.ts',
+    from: 'if (!isInside(database) || (independent && alone === undefined)) return',
+    to: 'return',
+    test: {
+      file: 'packages/core/src/nesting.test.ts',
+      name: 'of the same database is refused, with what to do instead',
     },
   },
 ]

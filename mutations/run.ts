@@ -38,7 +38,8 @@ process.exitCode = survivors === 0 ? 0 : 1
 
 async function work(queue: Mutation[]): Promise<void> {
   for (let mutation = queue.shift(); mutation; mutation = queue.shift()) {
-    const { failed, output } = await runTests([mutation], mutation.name)
+    const { passed, failed, output } = await runTests([mutation], mutation.name)
+    if (passed + failed === 0) throw new Error(`No test is named ${mutation.test.name}:\n${output}`)
     if (failed > 0) {
       console.log(`killed    ${mutation.name}`)
       continue
@@ -63,7 +64,7 @@ async function checkWithout(all: readonly Mutation[]): Promise<void> {
 async function runTests(of: readonly Mutation[], mutation?: string): Promise<Run> {
   const report = join(folder, `${crypto.randomUUID()}.json`)
   const files = [...new Set(of.map(({ test }) => test.file))]
-  const pattern = of.map(({ test }) => RegExp.escape(test.name)).join('|')
+  const pattern = of.map(({ test }) => patternOf(test.name)).join('|')
   const output = await vitest(
     [...files, '-t', pattern, '--reporter=json', `--outputFile=${report}`],
     {
@@ -79,6 +80,11 @@ async function runTests(of: readonly Mutation[], mutation?: string): Promise<Run
     numFailedTests?: number
   }
   return { passed: results.numPassedTests ?? 0, failed: results.numFailedTests ?? 0, output }
+}
+
+/** Vitest joins the names of a test and of what it stands in by a space. */
+function patternOf(name: string): string {
+  return name.split(' > ').map(RegExp.escape).join(' (?:.* )?')
 }
 
 async function vitest(args: string[], env: Record<string, string>): Promise<string> {

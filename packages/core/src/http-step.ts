@@ -12,7 +12,7 @@ export interface HttpStepArgs {
   readonly json?: unknown
   /** Stored with the job as they are: no secrets. */
   readonly headers?: Readonly<Record<string, string>>
-  /** When one request counts as failed, in milliseconds. Default 30,000. */
+  /** When one request counts as failed, in milliseconds: at most 300,000. Default 30,000. */
   readonly timeoutMs?: number
 }
 
@@ -86,8 +86,25 @@ function httpStepSchema(): StandardSchema<HttpStepArgs> {
         if (args.json !== undefined && ['GET', 'HEAD'].includes(methodOf(args))) {
           return { issues: [{ path: ['json'], message: `${methodOf(args)} cannot have a body` }] }
         }
+        const limit = 300_000 // of the step itself
+        if (args.timeoutMs !== undefined && !(args.timeoutMs > 0 && args.timeoutMs <= limit)) {
+          return { issues: [{ path: ['timeoutMs'], message: `expected 1 to ${limit}` }] }
+        }
+        if (!areHeaders(args.headers)) {
+          return {
+            issues: [{ path: ['headers'], message: 'expected names and values that HTTP allows' }],
+          }
+        }
         return { value: args }
       },
     },
+  }
+}
+
+function areHeaders(headers: HttpStepArgs['headers']): boolean {
+  try {
+    return new Headers(headers) instanceof Headers
+  } catch {
+    return false
   }
 }

@@ -175,6 +175,16 @@ describe('two uses of once in one step', () => {
     expect(orders.rows).toEqual(['first'])
   })
 
+  it('may have the same key when the first one failed', async () => {
+    const outcome = await attempt(async (once) => {
+      const failing = once(orders, async () => await Promise.reject(new Error('no luck')))
+      await failing.catch(() => {})
+      await once(orders, async (tx) => tx.insert('second try'))
+    })
+    expect(outcome).toEqual({ done: true })
+    expect(orders.rows).toEqual(['second try'])
+  })
+
   it('with keys are each done once', async () => {
     expect(await payOnce('a', {}, 'reserve')).toMatchObject({ ran: true })
     expect(await payOnce('b', {}, 'charge')).toMatchObject({ ran: true })

@@ -35,16 +35,22 @@ export function onceFor(
     }
     used.add(place)
     const row = { gid: call.gid, index: call.index, key, owner, notAfter }
-    return await runInTransaction(parts, database, async (tx, job, context) => {
-      const stored = await database.once.take(context, row)
-      if (stored) return { ran: false, value: decode<R>(stored.value) }
-      const value = await work(tx, job)
-      if (value !== undefined) {
-        const json = encodeJson(value, `What once returns in step ${call.name}`)
-        await database.once.store(context, row, json)
-      }
-      return { ran: true, value }
-    })
+    try {
+      return await runInTransaction(parts, database, async (tx, job, context) => {
+        const stored = await database.once.take(context, row)
+        if (stored) return { ran: false, value: decode<R>(stored.value) }
+        const value = await work(tx, job)
+        if (value !== undefined) {
+          const json = encodeJson(value, `What once returns in step ${call.name}`)
+          await database.once.store(context, row, json)
+        }
+        return { ran: true, value }
+      })
+    } catch (error) {
+      // The step may try it again. If it committed all the same, the row is found.
+      used.delete(place)
+      throw error
+    }
   }
 }
 

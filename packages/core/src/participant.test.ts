@@ -181,6 +181,14 @@ describe('stored args that do not fit the schema', () => {
     })
   })
 
+  it('may also be what is not JSON at all', async () => {
+    const broken = callOf(order, { args: '{"sku":', attempt: 6 })
+    expect(await participant.runStep(broken)).toMatchObject({
+      park: true,
+      error: { code: 'ARGS_INVALID' },
+    })
+  })
+
   it('may also be args that are missing', async () => {
     expect(await participant.runStep(callOf(order))).toMatchObject({
       error: { code: 'ARGS_INVALID' },

@@ -140,17 +140,31 @@ function ownerOf({ app, tm }: ParticipantParts): string {
 }
 
 async function readArgs(step: AnyStep<never>, call: StepCall): Promise<unknown> {
-  const args: unknown = call.args === undefined ? undefined : JSON.parse(call.args)
+  let args: unknown
+  try {
+    args = call.args === undefined ? undefined : JSON.parse(call.args)
+  } catch (cause) {
+    throw invalidArgs(step, call, 'they are not JSON', cause)
+  }
   if (!step.schema) return args
   const result = await step.schema['~standard'].validate(args)
   if (!result.issues) return result.value
+  throw invalidArgs(step, call, describeIssues(result.issues))
+}
+
+function invalidArgs(
+  step: AnyStep<never>,
+  { gid }: StepCall,
+  why: string,
+  cause?: unknown,
+): SteppingError {
   const error = new SteppingError(
     'ARGS_INVALID',
-    `The stored args of step ${step.name} do not fit its schema any more: ${describeIssues(result.issues)}.`,
-    { gid: call.gid },
+    `The stored args of step ${step.name} do not fit its schema any more: ${why}.`,
+    cause === undefined ? { gid } : { gid, cause },
   )
   invalidStoredArgs.add(error)
-  throw error
+  return error
 }
 
 function failureOf(

@@ -40,6 +40,10 @@ describe('defining a step', () => {
     expect(() => defineStep({ name: 'Create', maxAttempts, run })).toThrow(invalid)
   })
 
+  it.each(['firstMs', 'factor', 'capMs'])('refuses a backoff with a %s of 0', (option) => {
+    expect(() => defineStep({ name: 'Create', backoff: { [option]: 0 }, run })).toThrow(invalid)
+  })
+
   it('tries for ever, five minutes at a time, when nothing else is said', () => {
     expect(defineStep({ name: 'Create', run })).toMatchObject({
       timeoutMs: 300_000,

@@ -119,6 +119,9 @@ export function defineStep<Args = void, Input = Args, Services = unknown>(
   }
   requirePositive(name, 'timeoutMs', timeoutMs)
   requirePositive(name, 'maxAttempts', maxAttempts)
+  for (const [option, value] of Object.entries(backoff)) {
+    requirePositive(name, `backoff.${option}`, value)
+  }
   return {
     name,
     aliases,

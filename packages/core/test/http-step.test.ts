@@ -229,4 +229,19 @@ describe('adding an HTTP step', () => {
       }),
     )
   })
+
+  it.each([0, -1, 300_001])(
+    'is refused with a timeout of %d ms, which it could not keep',
+    (timeoutMs) => {
+      expect(() => addStep({ url: origin, timeoutMs })).toThrow(
+        expect.objectContaining({ message: expect.stringContaining('timeoutMs') }),
+      )
+    },
+  )
+
+  it('is refused with a header that HTTP does not allow, instead of failing for ever', () => {
+    expect(() => addStep({ url: origin, headers: { 'x-note': 'two\nlines' } })).toThrow(
+      expect.objectContaining({ message: expect.stringContaining('headers') }),
+    )
+  })
 })

@@ -90,7 +90,7 @@ export const postgresJs: Driver = {
 export const pglite: Driver = {
   name: 'PGlite',
   async open(options = {}) {
-    const client = await PGlite.create()
+    const client = await freshPglite()
     return await harness(
       { url: undefined, db: overPglite(client, { schema }) },
       async (text, values) => (await client.query<Rows[number]>(text, values)).rows,
@@ -98,6 +98,17 @@ export const pglite: Driver = {
       options,
     )
   },
+}
+
+let image: Promise<Blob> | undefined
+
+/** From a copy of the first one, which takes a quarter of the time. */
+async function freshPglite(): Promise<PGlite> {
+  if (image) return await PGlite.create({ loadDataDir: await image })
+  const first = PGlite.create()
+  image = first.then((client) => client.dumpDataDir('none'))
+  await image
+  return await first
 }
 
 export const drivers: readonly Driver[] = [nodePostgres, postgresJs, pglite]

@@ -85,7 +85,7 @@ describe.each(combinations.map((each) => [each.driver.name, each.path, each] as 
   },
 )
 
-describe.each(drivers)('a transaction inside a transaction over $name', (driver) => {
+describe.each(drivers)('over $name,', (driver) => {
   let h: Harness
   beforeAll(async () => {
     h = await driver.open()
@@ -94,7 +94,7 @@ describe.each(drivers)('a transaction inside a transaction over $name', (driver)
     await h.close()
   })
 
-  test('is refused', async () => {
+  test('a transaction inside a transaction is refused', async () => {
     const { stepping } = await startApp({ databases: [h.database], store: h.database })
     const nested = stepping.transaction(h.database, async () => {
       await stepping.transaction(h.database, async () => {})
@@ -102,7 +102,7 @@ describe.each(drivers)('a transaction inside a transaction over $name', (driver)
     await expect(nested).rejects.toMatchObject({ code: 'TRANSACTION_NESTED' })
   })
 
-  test('that is said to be independent commits by itself, where there is a second connection', async () => {
+  test('an independent transaction inside another commits by itself, given a second connection', async () => {
     const { stepping } = await startApp({ databases: [h.database], store: h.database })
     const stop = new Error('stop')
     let inner: unknown
@@ -125,6 +125,46 @@ describe.each(drivers)('a transaction inside a transaction over $name', (driver)
     const committed = driver !== pglite
     expect(inner).toBe(committed ? 'committed' : 'TRANSACTION_NESTED')
     expect((await h.skus()).includes('independent')).toBe(committed)
+  })
+
+  test('a transaction that the server rolled back rejects, and its job never runs', async () => {
+    const app = await startApp({ databases: [h.database], store: h.database })
+    const failed = app.stepping.transaction(h.database, async (tx, job) => {
+      job.addStep(app.note, 'ghost')
+      await tx.execute(sql`select 1 / 0`).catch(() => {})
+    })
+    await expect(failed).rejects.toBeInstanceOf(Error)
+    await app.settled()
+    expect(app.notes).not.toContain('ghost')
+  })
+
+  test('once has its effect once, though its step is tried again', async () => {
+    const results: unknown[] = []
+    const reserve = defineStep({
+      name: 'Reserve',
+      backoff: { firstMs: 10 },
+      async run({ once, attempt }) {
+        const result = await once(h.database, async (tx) => {
+          await tx.insert(orders).values({ sku: `reserved in attempt ${attempt}` })
+          return { attempt }
+        })
+        results.push(result)
+        if (attempt === 1) throw new Error('after the effect')
+      },
+    })
+    const app = await startApp({
+      databases: [h.database],
+      store: h.database,
+      steps: [reserve],
+    })
+    await app.stepping.createJob().addStep(reserve).addStep(app.note, 'reserved').start()
+    await app.noted('reserved')
+    expect(results).toEqual([
+      { ran: true, value: { attempt: 1 } },
+      { ran: false, value: { attempt: 1 } },
+    ])
+    const reserved = (await h.skus()).filter((sku) => String(sku).startsWith('reserved'))
+    expect(reserved).toEqual(['reserved in attempt 1'])
   })
 })
 
@@ -150,53 +190,6 @@ describe('a job beside an open transaction', () => {
     })
     await expect(failed).rejects.toBe(stop)
     await app.noted('beside')
-  })
-})
-
-describe.each(drivers)('a transaction that the server rolled back over $name', (driver) => {
-  test('rejects, and its job never runs', async () => {
-    const h = await driver.open()
-    onTestFinished(() => h.close())
-    const app = await startApp({ databases: [h.database], store: h.database })
-    const failed = app.stepping.transaction(h.database, async (tx, job) => {
-      job.addStep(app.note, 'ghost')
-      await tx.execute(sql`select 1 / 0`).catch(() => {})
-    })
-    await expect(failed).rejects.toBeInstanceOf(Error)
-    await app.settled()
-    expect(app.notes).not.toContain('ghost')
-  })
-})
-
-describe.each(drivers)('once over $name', (driver) => {
-  test('has its effect once, though its step is tried again', async () => {
-    const h = await driver.open()
-    onTestFinished(() => h.close())
-    const results: unknown[] = []
-    const reserve = defineStep({
-      name: 'Reserve',
-      backoff: { firstMs: 10 },
-      async run({ once, attempt }) {
-        const result = await once(h.database, async (tx) => {
-          await tx.insert(orders).values({ sku: `attempt ${attempt}` })
-          return { attempt }
-        })
-        results.push(result)
-        if (attempt === 1) throw new Error('after the effect')
-      },
-    })
-    const app = await startApp({
-      databases: [h.database],
-      store: h.database,
-      steps: [reserve],
-    })
-    await app.stepping.createJob().addStep(reserve).addStep(app.note, 'reserved').start()
-    await app.noted('reserved')
-    expect(results).toEqual([
-      { ran: true, value: { attempt: 1 } },
-      { ran: false, value: { attempt: 1 } },
-    ])
-    expect(await h.skus()).toEqual(['attempt 1'])
   })
 })
 

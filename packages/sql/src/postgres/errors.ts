@@ -24,13 +24,13 @@ export function isMissingTable(error: unknown): boolean {
 }
 
 /**
- * Class 08, 57P01 to 57P03 (shutting down, starting up), 53300 (too many connections), 28xxx
+ * Class 08, 57P01 to 57P05 (shutting down, starting up, dropped, idle), 53300 (too many connections), 28xxx
  * (refused login), 3D000 (no such database), and the codes of Node's sockets and of postgres-js.
  */
 export function isUnreachable(error: unknown): boolean {
   const code = errorCode(error)
   if (code !== undefined) {
-    return /^(08...|57P0[123]|53300|28...|3D000|E[A-Z]+|CONNECT_TIMEOUT|CONNECTION_\w+)$/.test(code)
+    return /^(08...|57P0[1-5]|53300|28...|3D000|E[A-Z]+|CONNECT_TIMEOUT|CONNECTION_\w+)$/.test(code)
   }
   return error instanceof Error && lostByNodePostgres.test(rootMessage(error))
 }

@@ -77,7 +77,9 @@ function drizzleDriver<
 
   return {
     dialect: 'postgres',
-    address: driver.address,
+    get address() {
+      return driver.address
+    },
     limits: driver.limits,
     readCommitted: { isolationLevel: 'read committed' },
     run: (statement) => run(db, statement),

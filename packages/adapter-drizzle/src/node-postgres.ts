@@ -3,9 +3,9 @@ import type { CommitWatch, DrizzleDriver } from './driver.ts'
 
 /** The shapes of node-postgres (`pg`) that are used, so that its types are nobody's dependency. */
 interface PgPool extends Emitter<'error'> {
-  readonly options: PgOptions
+  readonly options: object
   readonly totalCount: number
-  readonly Client: new (options: PgOptions) => PgListener
+  readonly Client: new (options: object) => PgListener
   connect: () => Promise<PgClient>
   on(event: 'acquire', listener: (client: Emitter<'error'>) => void): unknown
   on(event: 'error', listener: () => void): unknown
@@ -16,15 +16,11 @@ interface Emitter<E extends string> {
   listeners(event: E): readonly unknown[]
 }
 
-interface PgOptions {
-  readonly connectionString?: string
-  readonly user?: string
-  readonly host?: string
-  readonly port?: number | string
-  readonly database?: string
-}
-
 interface PgListener {
+  readonly user: string
+  readonly host: string
+  readonly port: number
+  readonly database: string
   connect(): Promise<unknown>
   query(text: string): Promise<unknown>
   on(event: 'notification' | 'error' | 'end', listener: () => void): unknown
@@ -54,7 +50,9 @@ export function nodePostgres(client: unknown): DrizzleDriver {
   }
   surviveLostConnections(pool)
   return {
-    address: addressOf(pool.options),
+    get address() {
+      return addressOf(pool)
+    },
     limits: {
       finishedHandles:
         'node-postgres reuses the connection: a tx that is first shown after its callback looks open while another transaction runs there',
@@ -191,11 +189,8 @@ async function listen(
   return close
 }
 
-/** `postgres://user@host:5432/database`, never with the password. */
-function addressOf({ connectionString, user, host, port, database }: PgOptions): string {
-  if (connectionString !== undefined && URL.canParse(connectionString)) {
-    const url = new URL(connectionString)
-    return `postgres://${url.username ? `${url.username}@` : ''}${url.host}${url.pathname}`
-  }
-  return `postgres://${user ? `${user}@` : ''}${host ?? 'localhost'}:${port ?? 5432}/${database ?? ''}`
+/** Never with the password. A client knows best what becomes of options, URL and environment. */
+function addressOf(pool: PgPool): string {
+  const { user, host, port, database } = new pool.Client(pool.options)
+  return `postgres://${user}@${host}:${port}/${database}`
 }

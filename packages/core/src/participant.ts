@@ -20,7 +20,7 @@ export interface ParticipantParts extends TransactionParts {
 
 /**
  * Stored args that an older process cannot read may be fine for a newer one: this many attempts
- * (about a minute) go back before the job is parked.
+ * (about half a minute) go back before the job is parked.
  */
 const invalidArgsAttempts = 6
 

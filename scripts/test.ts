@@ -19,6 +19,7 @@ const folder = await mkdtemp(join(tmpdir(), 'stepping-test-'))
 try {
   for (const script of checks) await phase(script, quiet)
   for (const script of tests) await phase(script, counted)
+  await phase('mutations', quiet)
   for (const script of [...examples, ...packages]) await phase(script, quiet)
 } finally {
   await rm(folder, { recursive: true })

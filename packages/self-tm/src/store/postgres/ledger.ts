@@ -46,10 +46,14 @@ export function endJob(tables: Tables, seen: JobView, as: 'cancelled' | 'rolledB
     returning gid`
 }
 
+/** Two parts, because the waiting and the parked are found by two indexes. */
 export function countJobs(tables: Tables, app: string): Statement {
+  const job = tables.table('job')
   return sql`
-    select state, count(*)::int as count from ${tables.table('job')}
-    where app = ${app}::text and state in ('prepared', 'submitted', 'parked') group by state`
+    select state, count(*)::int as count from ${job}
+    where app = ${app}::text and state in ('prepared', 'submitted') group by state
+    union all
+    select 'parked', count(*)::int from ${job} where app = ${app}::text and state = 'parked'`
 }
 
 /** Kept rows guard against late messages; see `jobRetentionMs`. */

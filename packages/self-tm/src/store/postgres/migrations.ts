@@ -31,6 +31,9 @@ create table ${table('job')} (
 ) with (fillfactor = 70)`,
         sql`
 create index job_due on ${table('job')} (app, due_at) where state in ('prepared', 'submitted')`,
+        // Apart from job_due, where parked jobs would stand at the front of every claim.
+        sql`
+create index job_parked on ${table('job')} (app) where state = 'parked'`,
         sql`
 create index job_finished on ${table('job')} (finished_at) where finished_at is not null`,
         sql`

@@ -122,7 +122,17 @@ test('a renewal that finds nothing, because the end is being written, is no loss
   running.lost('another process holds it')
   letGo.resolve()
   await settled()
+  expect(participant.calls[0]!.signal.aborted).toBe(false)
   expect(participant.events).toEqual([{ type: 'job.finished', gid: claim.gid }])
+})
+
+test('a renewal that is answered after the end leaves no timer behind', async () => {
+  const { claimNew, run } = setUpRuns({ A() {} })
+  const running = run(await claimNew('A'))
+  await settled()
+  await running.over
+  running.renewed(monotonicMs())
+  expect(vi.getTimerCount()).toBe(0)
 })
 
 describe('a job that this process stored already leased to itself', () => {

@@ -75,7 +75,6 @@ export class JobRun {
 
   /** Tells the running step to stop. */
   interrupt(): void {
-    this.#draining = true
     this.#lease.abort(
       new SteppingError('STEP_INTERRUPTED', `The app is closing: job ${this.gid} goes on later.`, {
         gid: this.gid,

@@ -103,12 +103,14 @@ test('what the store could not take is sent again until it answers', async () =>
   expect(parts.onSuccess).toHaveBeenCalledOnce()
 })
 
-test('sent again, endings keep their order before those that came meanwhile', async () => {
+test('sent again, endings keep their place before those that came meanwhile', async () => {
   const parts = setUp()
-  parts.settle.mockRejectedValueOnce(new Error('refused'))
+  const first = Promise.withResolvers<never>()
+  parts.settle.mockReturnValueOnce(first.promise)
   void parts.settler.settle(ending('a'))
   await vi.advanceTimersByTimeAsync(0)
   void parts.settler.settle(ending('b'))
+  first.reject(new Error('refused'))
   await vi.advanceTimersByTimeAsync(60_000)
   expect(batches(parts)).toEqual([['a'], ['a', 'b']])
 })

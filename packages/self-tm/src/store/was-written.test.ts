@@ -26,3 +26,21 @@ test('an operator ended the job: it was not written', () => {
     false,
   )
 })
+
+test.each([
+  { to: 'rolledBack' },
+  { to: 'retried', inMs: 0, error: 'no luck' },
+  { to: 'parked', error: 'out of paper' },
+  { to: 'returned', inMs: 0 },
+] as const)('$to gave the lease up where it stood, and only there', (ending) => {
+  const settlement: Settlement = { gid: 'a', token: 3, cursor: 1, ...ending }
+  const givenUp: Standing = { token: 3, cursor: 1, state: 'submitted', leased: false }
+  expect(wasWritten(settlement, givenUp)).toBe(true)
+  expect(wasWritten(settlement, { ...givenUp, leased: true })).toBe(false)
+  expect(wasWritten(settlement, { ...givenUp, cursor: 2 })).toBe(false)
+})
+
+test('no row is left: only a finish explains that', () => {
+  expect(wasWritten({ ...advanced, to: 'finished' }, undefined)).toBe(true)
+  expect(wasWritten(advanced, undefined)).toBe(false)
+})

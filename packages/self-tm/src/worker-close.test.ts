@@ -75,12 +75,13 @@ describe('a step that runs', () => {
   })
 
   test('keeps its lease while it is let end', async () => {
-    const parts = setUpWorker({ A: async () => await pause(leaseMs * 0.9 + drainMs / 2) })
+    const long = { drainMs: 2 * leaseMs }
+    const parts = setUpWorker({ A: async () => await pause(2 * leaseMs) }, long)
     await parts.submit('A')
-    await vi.advanceTimersByTimeAsync(leaseMs * 0.9)
+    await settled()
     close(parts)
     const other = setUpWorker({ A() {} }, { memory: parts.memory, owner: 'other' })
-    await vi.advanceTimersByTimeAsync(drainMs)
+    await vi.advanceTimersByTimeAsync(2 * leaseMs)
     expect(parts.participant.eventsOf('job.finished')).toHaveLength(1)
     expect(other.participant.begun).toEqual([])
   })

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { untilAborted } from '../test/fake-participant.ts'
 import { counting, leaseMs, pause, settled, setUpWorker } from '../test/work.ts'
 import type { WorkerParts } from '../test/work.ts'
+import { memoryJobStore } from './store/memory-job-store.ts'
 import type { JobStore } from './store/job-store.ts'
 
 beforeEach(() => void vi.useFakeTimers())
@@ -92,6 +93,24 @@ describe('a process that claims its own stalled job', () => {
     expect(participant.begun).toEqual(['A', 'A'])
     expect(step.most).toBe(1)
     expect(participant.eventsOf('job.finished')).toHaveLength(1)
+  })
+
+  test('tells the attempt before to stop, which may have slept through its own deadline', async () => {
+    let ahead = 0
+    const memory = memoryJobStore({ now: () => Date.now() + ahead })
+    const step = counting(untilAborted)
+    const { participant, worker, submit } = setUpWorker({ A: step }, { memory })
+    await submit('A')
+    await settled()
+    ahead = leaseMs
+    worker.wake()
+    await settled()
+    expect(participant.calls[0]!.signal.reason).toMatchObject({
+      code: 'LEASE_LOST',
+      message: expect.stringContaining('claimed again'),
+    })
+    expect(participant.begun).toEqual(['A', 'A'])
+    expect(step.most).toBe(1)
   })
 
   test('gives it back while the attempt before goes on in spite of its signal', async () => {

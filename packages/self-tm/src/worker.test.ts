@@ -203,6 +203,19 @@ describe('a store that fails', () => {
   })
 })
 
+test('what waited for an outage to end begins as soon as the store is written to again', async () => {
+  const steps = { A: () => cut(), B() {}, Long: async () => await pause(60_000) }
+  const { participant, submit, cut, mend } = setUpWorker(steps)
+  await submit('A', 'Long')
+  await vi.advanceTimersByTimeAsync(5_370)
+  await submit('B')
+  await vi.advanceTimersByTimeAsync(100)
+  mend()
+  for (let i = 0; i < 200 && !participant.begun.includes('Long'); i++) await settled()
+  await settled()
+  expect(participant.begun).toEqual(['A', 'Long', 'B'])
+})
+
 test('health counts what runs', async () => {
   const { worker, submit } = setUpWorker({ A: async () => await pause(100) })
   await submit('A')

@@ -10,6 +10,7 @@ import { replacing } from './replacing.ts'
 
 export const leaseMs = 10_000
 export const pollMs = 2_000
+/** Unless said otherwise. */
 export const drainMs = 5_000
 
 export interface WorkerParts {
@@ -24,7 +25,9 @@ export interface WorkerParts {
   readonly mend: () => void
 }
 
-export interface WorkerSetUp extends Partial<Pick<WorkerOptions, 'concurrency' | 'owner'>> {
+export interface WorkerSetUp extends Partial<
+  Pick<WorkerOptions, 'concurrency' | 'owner' | 'drainMs'>
+> {
   readonly replaced?: Partial<JobStore>
   /** Another worker's, to share its jobs. */
   readonly memory?: JobStore
@@ -33,7 +36,7 @@ export interface WorkerSetUp extends Partial<Pick<WorkerOptions, 'concurrency' |
 /** A worker that is started. Timers have to be fake. */
 export function setUpWorker(
   steps: Readonly<Record<string, FakeStep>>,
-  { replaced = {}, memory = memoryJobStore(), concurrency = 10, owner = 'me' }: WorkerSetUp = {},
+  { replaced = {}, memory = memoryJobStore(), ...options }: WorkerSetUp = {},
 ): WorkerParts {
   const participant = new FakeParticipant(steps)
   let isCut = false
@@ -55,7 +58,16 @@ export function setUpWorker(
     },
     ...replaced,
   })
-  const worker = new Worker({ store, participant, owner, concurrency, leaseMs, pollMs, drainMs })
+  const worker = new Worker({
+    store,
+    participant,
+    owner: 'me',
+    concurrency: 10,
+    leaseMs,
+    pollMs,
+    drainMs,
+    ...options,
+  })
   worker.start()
   return {
     participant,

@@ -98,6 +98,17 @@ describe('a job that was submitted before', () => {
     expect(await parts.memory.find(job.gid)).toMatchObject({ state: 'submitted' })
   })
 
+  test('takes no slot', async () => {
+    const { tm, participant, memory } = setUpManager({ B() {} }, {}, { concurrency: 1 })
+    await tm.start(participant, { execute: true })
+    const job = jobOf(['Elsewhere'])
+    await memory.submit(job)
+    await expect(tm.submit(job)).rejects.toMatchObject({ code: 'JOB_DUPLICATE' })
+    const submit = vi.spyOn(memory, 'submit')
+    await tm.submit(jobOf(['B']))
+    expect(submit.mock.lastCall![1]).toBeDefined()
+  })
+
   test('is none when it is tied to a transaction: query prepared may have been faster', async () => {
     const { tm } = setUpManager({ A() {} })
     const job = tiedJobOf(['A'])
@@ -106,13 +117,15 @@ describe('a job that was submitted before', () => {
     await tm.submit(job)
   })
 
-  test('is still a duplicate after a refusal, which was an answer', async () => {
-    const { tm } = setUpManager({ A() {} })
+  test('is a duplicate after a refusal, which was an answer', async () => {
+    const submit = vi.fn<JobStore['submit']>(async (...args) => await parts.memory.submit(...args))
+    submit.mockRejectedValueOnce(new SteppingError('SCHEMA_MISSING', 'run migrate'))
+    const parts: Managed = setUpManager({ A() {} }, { submit })
     const job = jobOf(['A'], { callerGid: true })
-    await tm.submit(job)
-    const other = jobOf(['B'], { gid: job.gid })
-    await expect(tm.submit(other)).rejects.toMatchObject({ code: 'JOB_CONFLICT' })
-    await expect(tm.submit(other)).rejects.toMatchObject({ code: 'JOB_CONFLICT' })
+    await expect(parts.tm.submit(job)).rejects.toMatchObject({ code: 'SCHEMA_MISSING' })
+    // Somebody else handled the same message meanwhile.
+    await parts.memory.submit(job)
+    await expect(parts.tm.submit(job)).rejects.toMatchObject({ code: 'JOB_DUPLICATE' })
   })
 })
 

@@ -5,8 +5,9 @@ import { Client } from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
 
 async function freshShop(): Promise<string> {
-  const { url, drop } = await freshDatabase(inject('postgresUrl'), 'newcomer')
-  onTestFinished(drop)
+  const database = await freshDatabase(inject('postgresUrl'), 'newcomer')
+  onTestFinished(() => database.drop())
+  const { url } = database
   const client = new Client({ connectionString: url })
   await client.connect()
   await client.query(

@@ -121,6 +121,17 @@ export function describeLedger({ open }: JobStoreHarness): void {
       },
     )
 
+    test('is done with once the app submitted the job that was being asked about', async () => {
+      const opened = await open()
+      const { store } = opened
+      const { job } = await claimPrepared(opened)
+      await store.retry(job.gid)
+      await store.submit(job)
+      const claim = await claimOne(store)
+      await settle(store, claim, { to: 'retried', inMs: 3_600_000, error: 'no luck' })
+      expect(await claimedGids(store)).toEqual([])
+    })
+
     test('is false for a job that is unknown or over', async () => {
       const { store } = await open()
       const claim = await claimNew(store, 'A')

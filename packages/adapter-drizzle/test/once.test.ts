@@ -55,6 +55,20 @@ describe.each(drivers)('once over $name', (driver) => {
     for (const other of others) expect(await takeAlone(h, other)).toBeUndefined()
   })
 
+  test('each key gives its own value', async () => {
+    const key = await newOnceKey(h)
+    const keys = [key, { ...key, index: 1 }, { ...key, key: 'reserve' }, await newOnceKey(h)]
+    for (const [i, each] of keys.entries()) {
+      await h.database.transaction(async (tx) => {
+        await take(h, tx, each)
+        await h.database.once.store(h.database.context(tx), each, `"value ${i}"`)
+      })
+    }
+    for (const [i, each] of keys.entries()) {
+      expect(await takeAlone(h, each)).toEqual({ value: `"value ${i}"` })
+    }
+  })
+
   test('the owner does not make it another one', async () => {
     const key = await newOnceKey(h)
     await takeAlone(h, key)

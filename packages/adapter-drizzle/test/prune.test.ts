@@ -59,6 +59,13 @@ describe.each(drivers)('prune over $name', (driver) => {
     expect(asked).toEqual([500, 500, 203])
   })
 
+  test('does not look at all that is young', async () => {
+    await barrierRows(Array.from({ length: 1_100 }, (_, i) => [`young ${i}`, 'msg', 0]))
+    const asked: number[] = []
+    await prune({ onAsk: (gids) => asked.push(gids.length) })
+    expect(asked).toHaveLength(1)
+  })
+
   test('begins the window of a once row when its job is seen to be over, and not before', async () => {
     await onceRows([
       ['active', 'shop', null],

@@ -54,7 +54,16 @@ describe.each(combinations.map((each) => [each.driver.name, each.path, each] as 
       await app.settled()
       expect(app.notes).not.toContain('second')
       expect(app.notes).not.toContain('third')
-      expect(await h.skus()).toEqual(['first'])
+      const skus = await h.skus()
+      expect(skus).not.toContain('second')
+      expect(skus).not.toContain('third')
+    })
+
+    test('is kept in the barrier, which outlives the job', async () => {
+      const app = await start()
+      await handle(app, 'message-4', 'kept')
+      await app.noted('kept')
+      expect(await h.barrier('message-4')).toMatchObject([{ reason: 'msg' }])
     })
 
     test('is free again when the transaction that had it was rolled back', async () => {

@@ -41,6 +41,7 @@ export class JobRun {
   readonly #lease: Lease
   #cursor: number
   #draining = false
+  #finished = false
   /** Its last ending is being written: that gives the lease up, so a renewal finds nothing. */
   #ending = false
 
@@ -56,6 +57,11 @@ export class JobRun {
     this.#cursor = claim.cursor
     this.#lease = new Lease(claim.gid, parts.leaseMs, sentAtMs)
     this.over = this.#run(proven).finally(() => this.#lease.end())
+  }
+
+  /** Its last step is recorded as done. */
+  get isFinished(): boolean {
+    return this.#finished
   }
 
   /** The store confirmed the lease. */
@@ -153,6 +159,7 @@ export class JobRun {
       return true
     }
     if (await this.#end({ to: 'finished' })) {
+      this.#finished = true
       participant.report({ type: 'job.finished', gid: this.gid })
     }
     return false

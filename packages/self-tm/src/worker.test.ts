@@ -38,6 +38,17 @@ describe('looking for work', () => {
     expect(parts.participant.begun).toEqual(['A'])
   })
 
+  test('a job that finished while slots are free does not make it look', async () => {
+    const claim = vi.fn<JobStore['claim']>(async (request) => await parts.memory.claim(request))
+    const parts = setUpWorker({ A() {} }, { replaced: { claim } })
+    await settled()
+    const looks = claim.mock.calls.length
+    await parts.submit('A')
+    await vi.advanceTimersByTimeAsync(pollMs / 2)
+    expect(parts.participant.begun).toEqual(['A'])
+    expect(claim.mock.calls.length).toBe(looks + 1)
+  })
+
   test('a step that failed is tried again when it is due, not at the next look', async () => {
     let tries = 0
     const { participant, submit } = setUpWorker({

@@ -181,8 +181,11 @@ export class Worker {
     const run = new JobRun(parts, claim, sentAtMs, proven)
     this.#runs.set(claim.gid, run)
     await run.over
+    const wasFull = this.#free() <= 0
     if (this.#runs.get(claim.gid) === run) this.#runs.delete(claim.gid)
-    this.#wakeUp.wake()
+    // A finished job leaves nothing to look for but what waited for its slot; any other one may
+    // become due before the next look.
+    if (wasFull || !run.isFinished) this.#wakeUp.wake()
   }
 
   /** Lets a job go that was claimed and not begun. */

@@ -1,3 +1,4 @@
+import { sqlJobStore } from '@stepping/self-tm'
 import type { JobRecord } from '@stepping/core'
 import { drizzlePostgres } from '@stepping/adapter-drizzle'
 import { sql } from 'drizzle-orm'
@@ -218,5 +219,15 @@ describe('history', () => {
     await opened.pass(60_001)
     expect(await opened.store.prune(10)).toBe(1)
     expect(await opened.store.find(job.gid)).toBeNull()
+  })
+
+  test('is left alone by a process that keeps none', async () => {
+    const opened = await open({ history: { keepMs } })
+    const job = jobOf(['A'])
+    await enlist(opened, job)
+    await settle(opened.store, await claimOne(opened.store), { to: 'finished' })
+    await opened.pass(keepMs + 1)
+    expect(await sqlJobStore(opened.database).prune(10)).toBe(0)
+    expect(await opened.store.find(job.gid)).not.toBeNull()
   })
 })

@@ -34,6 +34,7 @@ export interface JobStatements {
   retryJob(tables: Tables, gid: string): Statement
   endJob(tables: Tables, seen: JobView, as: 'cancelled' | 'rolledBack'): Statement
   countJobs(tables: Tables, app: string): Statement
-  pruneJobs(tables: Tables, limit: number, historyMs: number): Statement
+  /** Without `historyMs` the history is left to the processes that keep one. */
+  pruneJobs(tables: Tables, limit: number, historyMs: number | null): Statement
   listAmong(tables: Tables, gids: readonly string[], states: readonly JobState[]): Statement
 }

@@ -184,7 +184,7 @@ class SqlJobStore implements JobStore {
 
   async prune(limit: number): Promise<number> {
     const { rows } = await this.#run(
-      this.#statements.pruneJobs(this.database.tables, limit, this.#history?.keepMs ?? 0),
+      this.#statements.pruneJobs(this.database.tables, limit, this.#history?.keepMs ?? null),
     )
     return (rows[0]?.['jobs'] as number) + (rows[0]?.['history'] as number)
   }

@@ -57,20 +57,21 @@ export function countJobs(tables: Tables, app: string): Statement {
 }
 
 /** Kept rows guard against late messages; see `jobRetentionMs`. */
-export function pruneJobs(tables: Tables, limit: number, historyMs: number): Statement {
+export function pruneJobs(tables: Tables, limit: number, historyMs: number | null): Statement {
   const job = tables.table('job')
   const history = tables.table('history')
   return sql`
     with over as (
       delete from ${job} where gid in (
         select gid from ${job}
-        where finished_at < clock_timestamp() - ${Math.max(jobRetentionMs, historyMs)}::float8 * interval '1 ms'
+        where finished_at < clock_timestamp() - ${Math.max(jobRetentionMs, historyMs ?? 0)}::float8 * interval '1 ms'
         order by finished_at limit ${limit}::int for update skip locked)
       returning 1
     ), old as (
       delete from ${history} where gid in (
         select gid from ${history}
-        where finished_at < clock_timestamp() - ${historyMs}::float8 * interval '1 ms'
+        where ${historyMs !== null}::boolean
+          and finished_at < clock_timestamp() - ${historyMs ?? 0}::float8 * interval '1 ms'
         order by finished_at limit ${limit}::int for update skip locked)
       returning 1
     )

@@ -180,10 +180,4 @@ describe('drizzlePostgres', () => {
     const options = { name: 'orders', schema: 'Stepping"; drop table orders; --' }
     expect(() => drizzlePostgres(overNodePostgres(new Pool()), options)).toThrow(invalid)
   })
-
-  test('says that PGlite has one connection', async () => {
-    const h = await pglite.open({ migrated: false })
-    onTestFinished(() => h.close())
-    expect(h.database.limits.parallelTransactions).toMatch(/one connection/)
-  })
 })

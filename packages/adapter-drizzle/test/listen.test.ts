@@ -1,6 +1,6 @@
 import { startPostgres } from '@stepping/test-support'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { nodePostgres, pglite, postgresJs, serverDrivers } from './harness.ts'
+import { nodePostgres, postgresJs, serverDrivers } from './harness.ts'
 import type { Driver, Harness, HarnessOptions } from './harness.ts'
 
 const channel = 'stepping_test'
@@ -131,12 +131,5 @@ describe.each(serverDrivers)('an outage while listening over $name', (driver) =>
     )
     for (const close of closes) await close().catch(() => {})
     await h.close()
-  })
-})
-
-describe('listening over PGlite', () => {
-  test('is not offered: nobody else could notify', async () => {
-    const h = await open(pglite)
-    expect(h.database.listen).toBeUndefined()
   })
 })

@@ -22,6 +22,8 @@ export interface DriverSession {
 export interface DriverHandle {
   /** Why the transaction cannot be used any more; undefined when it can, as far as it shows. */
   unusable(): string | undefined
+  /** The same by asking the server, where the driver shows nothing and the adapter did not see it begin. */
+  readonly probe?: () => Promise<string | undefined>
   /** Follows the transaction to its end, where the driver shows the server's answers. */
   readonly watch?: () => CommitWatch
 }

@@ -59,7 +59,7 @@ function drizzleDriver<
   // Made when a transaction is first seen, so that the handle of one that is over is told from
   // the one that uses its connection next.
   const handles = new WeakMap<DriverSession, DriverHandle>()
-  const watches = new WeakMap<DriverSession, CommitWatch>()
+  const progresses = new WeakMap<DriverSession, Progress>()
 
   function handleOf(session: DriverSession): DriverHandle {
     const handle = handles.get(session) ?? driver.handle(session)
@@ -84,19 +84,21 @@ function drizzleDriver<
     readCommitted: { isolationLevel: 'read committed' },
     run: (statement) => run(db, statement),
     async transaction(work, transactionOptions) {
-      const progress: Progress = { phase: 'beginning' }
+      const progress: Progress = { phase: 'beginning', over: false }
       const transaction = () =>
         db.transaction(async (tx) => {
           progress.phase = 'working'
           const { session } = tx as unknown as Internals
-          const watch = (progress.watch = handleOf(session).watch?.())
-          if (watch) watches.set(session, watch)
+          progress.watch = handleOf(session).watch?.()
+          progresses.set(session, progress)
           try {
             const result = await work(tx)
-            await watch?.beforeCommit?.()
+            if (progress.over) return await never()
+            await progress.watch?.beforeCommit?.()
             progress.phase = 'committing'
             return result
           } catch (error) {
+            if (progress.over) return await never()
             progress.thrown = error
             throw error
           }
@@ -110,15 +112,18 @@ function drizzleDriver<
       } catch (error) {
         void progress.watch?.end()
         throw errorOf(progress, error)
+      } finally {
+        progress.over = true
       }
     },
     bind(tx) {
       assertTransactionOf(db, tx)
       const { session } = tx as unknown as Internals
       const handle = handleOf(session)
-      const watch = watches.get(session)
+      const progress = progresses.get(session)
+      const watch = progress?.watch
       const assertOpen = (): void => {
-        const why = handle.unusable()
+        const why = progress?.over ? 'it is over' : handle.unusable()
         if (why !== undefined) throw unusable(why)
       }
       assertOpen()
@@ -129,9 +134,12 @@ function drizzleDriver<
           watch?.sent()
           return result
         },
-        // oxlint-disable-next-line typescript/require-await -- what the driver shows needs no trip
         async assertUsable() {
           assertOpen()
+          // A transaction that this adapter opened is known to be open.
+          if (progress || !handle.probe) return
+          const why = await handle.probe()
+          if (why !== undefined) throw unusable(why)
         },
         ...(watch && { provedCommit: () => watch.provedCommit() }),
       } satisfies Omit<SqlContext, 'database'>
@@ -185,6 +193,17 @@ interface Progress {
   watch?: CommitWatch | undefined
   /** By the user's work. */
   thrown?: unknown
+  /** Drizzle's transaction has settled, though its callback may go on. */
+  over: boolean
+}
+
+/**
+ * postgres-js rejects when the connection is lost, without waiting for the callback. When that ends
+ * later, the driver would send its COMMIT or ROLLBACK on the connection that took the lost one's
+ * place, into a transaction of somebody else. It must not get an answer to send one for.
+ */
+async function never(): Promise<never> {
+  return await new Promise<never>(() => {})
 }
 
 function errorOf({ phase, thrown }: Progress, error: unknown): unknown {

@@ -8,6 +8,7 @@ interface PgPool extends Emitter<'error'> {
   readonly Client: new (options: object) => PgListener
   connect: () => Promise<PgClient>
   on(event: 'acquire', listener: (client: Emitter<'error'>) => void): unknown
+  on(event: 'release', listener: (error: unknown, client: PgClient) => void): unknown
   on(event: 'error', listener: () => void): unknown
 }
 
@@ -30,6 +31,7 @@ interface PgListener {
 interface PgClient {
   /** A new function at each checkout from the pool. */
   readonly release?: (destroy: boolean) => void
+  end(): Promise<void>
   /** pg 8.21 and later: T in a transaction, E in a failed one, I idle. */
   getTransactionStatus?(): 'T' | 'E' | 'I' | null
   readonly connection?: {
@@ -123,6 +125,17 @@ function surviveLostConnections(pool: PgPool): void {
   pool.on('acquire', (client) => {
     if (!client.listeners('error').includes(ignore)) client.on('error', ignore)
   })
+  pool.on('release', dropIfInTransaction)
+}
+
+/**
+ * With `query_timeout`, a ROLLBACK can be given up before it was sent. Whoever got this connection
+ * next would write into the transaction that is still open there, and lose it all when it ends.
+ * The pool keeps no connection that is ending.
+ */
+function dropIfInTransaction(_error: unknown, client: PgClient): void {
+  const status = client.getTransactionStatus?.()
+  if (status === 'T' || status === 'E') void client.end().catch(ignore)
 }
 
 /**

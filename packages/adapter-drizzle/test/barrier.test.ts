@@ -168,6 +168,15 @@ describe.each(drivers)('the barrier over $name', (driver) => {
     expect(await h.barrier(key.gid)).toEqual([])
   })
 
+  test('a row is refused by a database with another identity', async () => {
+    const key = { ...(await newKey(h.database)), identity: 'another' }
+    const wrong = h.database.transaction(async (tx) => {
+      await h.database.barrier.insert(h.database.context(tx), key)
+    })
+    await expect(wrong).rejects.toMatchObject({ code: 'DATABASE_CHANGED', gid: key.gid })
+    expect(await h.barrier(key.gid)).toEqual([])
+  })
+
   test('a database with another identity does not answer', async () => {
     const key = { ...(await newKey(h.database)), identity: newGid() }
     await expect(h.database.barrier.resolve(key)).rejects.toMatchObject({

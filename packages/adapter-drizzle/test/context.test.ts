@@ -146,12 +146,38 @@ describe('a context over node-postgres', () => {
 })
 
 describe('a context over postgres-js', () => {
-  test('cannot tell a finished handle, and says so', async () => {
+  test('is refused when its transaction is over', async () => {
     const h = await postgresJs.open()
     onTestFinished(() => h.close())
     const open = await begin(h.database)
     await open.commit()
-    await expect(h.database.context(open.tx).assertUsable()).resolves.toBeUndefined()
+    expect(() => h.database.context(open.tx)).toThrow(unusable)
+  })
+
+  test('is refused by the server when its transaction was never seen open', async () => {
+    const h = await postgresJs.open()
+    onTestFinished(() => h.close())
+    const tx = await h.db.transaction(async (each) => each)
+    await expect(h.database.context(tx).assertUsable()).rejects.toMatchObject({
+      code: 'TRANSACTION_UNUSABLE',
+    })
+  })
+
+  test('is usable when the user opened its transaction', async () => {
+    const h = await postgresJs.open()
+    onTestFinished(() => h.close())
+    await h.db.transaction(async (tx) => {
+      await expect(h.database.context(tx).assertUsable()).resolves.toBeUndefined()
+    })
+  })
+
+  test('cannot tell a finished handle whose connection another transaction uses, and says so', async () => {
+    const h = await postgresJs.open({ max: 1 })
+    onTestFinished(() => h.close())
+    const tx = await h.db.transaction(async (each) => each)
+    await h.db.transaction(async () => {
+      await expect(h.database.context(tx).assertUsable()).resolves.toBeUndefined()
+    })
     expect(h.database.limits.finishedHandles).toMatch(/does not show the state/)
   })
 })

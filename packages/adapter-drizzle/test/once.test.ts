@@ -69,9 +69,10 @@ describe.each(drivers)('once over $name', (driver) => {
     }
   })
 
-  test('the owner does not make it another one', async () => {
+  test('the owner makes it another one: another app may have a job with this gid', async () => {
     const key = await newOnceKey(h)
     await takeAlone(h, key)
+    expect(await takeAlone(h, { ...key, owner: 'another' })).toBeUndefined()
     expect(await takeAlone(h, { ...key, owner: 'another' })).toEqual({ value: null })
   })
 

@@ -41,34 +41,35 @@ export async function bindToTransaction(
   onUntouched?: () => void,
 ): Promise<Binding> {
   const { tm } = parts
-  const enlistment = await tm.enlist?.(context, job)
-  try {
-    if (!enlistment) await prepare(tm, job, onUntouched)
+  const insertBarrier = async (): Promise<void> => {
+    await context.database.barrier.insert(context, barrierKey(job))
+  }
+  const enlistment = await tm.enlist?.(context, job, async () => {
     // With the job's own row in the transaction the barrier row is needed only to be asked later
-    // (by hand) or to refuse the gid a second time (given by the caller).
-    const withBarrier = !enlistment || job.byHand || job.callerGid
-    if (withBarrier) await context.database.barrier.insert(context, barrierKey(job))
-    const notCommitted = (): void => {
-      if (enlistment) enlistment.notCommitted()
-      else parts.inBackground(decide(parts, job, context))
-    }
-    return {
-      committed: async () => {
-        const proven = context.provedCommit?.() === true
-        if (!enlistment) return await submit(parts, job, proven ? undefined : context)
-        // The proof is of the last statement, which has to be the insert of the job's row.
-        enlistment.committed(proven && !withBarrier)
-        return true
-      },
-      notCommitted,
-      abandoned: () => {
-        // The next run binds the caller's gid again: deciding it now would refuse that one.
-        if (enlistment || !job.callerGid) notCommitted()
-      },
-    }
-  } catch (error) {
-    enlistment?.notCommitted()
-    throw error
+    // (by hand) or to refuse the gid a second time (given by the caller). It comes first: whoever
+    // commits although it was refused has no job row to run.
+    if (job.byHand || job.callerGid) await insertBarrier()
+  })
+  if (!enlistment) {
+    await prepare(tm, job, onUntouched)
+    await insertBarrier()
+  }
+  const notCommitted = (): void => {
+    if (enlistment) enlistment.notCommitted()
+    else parts.inBackground(decide(parts, job, context))
+  }
+  return {
+    committed: async () => {
+      const proven = context.provedCommit?.() === true
+      if (!enlistment) return await submit(parts, job, proven ? undefined : context)
+      enlistment.committed(proven)
+      return true
+    },
+    notCommitted,
+    abandoned: () => {
+      // The next run binds the caller's gid again: deciding it now would refuse that one.
+      if (enlistment || !job.callerGid) notCommitted()
+    },
   }
 }
 

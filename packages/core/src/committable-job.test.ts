@@ -172,7 +172,7 @@ describe('after the commit', () => {
     tm.enlists = true
     const context = database.context(database.begin())
     await stepping.createJob(context, { gid: 'g1' }).addStep(sendMail).start()
-    expect(log).toEqual(['begin', 'enlist', 'barrier', 'commit', 'enlisted job committed unproven'])
+    expect(log).toEqual(['begin', 'barrier', 'enlist', 'commit', 'enlisted job committed'])
     const again = database.context(database.begin())
     await expect(
       stepping.createJob(again, { gid: 'g1' }).addStep(sendMail).start(),

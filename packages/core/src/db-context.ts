@@ -48,7 +48,7 @@ export interface OnceKey {
   readonly gid: string
   readonly index: number
   readonly key: string
-  /** The app and kind of transaction manager that run the step: only they know when the row may go. */
+  /** The app and the store of its jobs: another one may have a job with this gid, and only this one knows when the row may go. */
   readonly owner: string
   /** Epoch milliseconds: the end of the attempt's window, checked by the database. */
   readonly notAfter: number

@@ -37,6 +37,7 @@ const everyEvent: { [T in SteppingEvent['type']]: [Extract<SteppingEvent, { type
   'step.overran': [{ type: 'step.overran', gid: 'g1', step: 'Ship' }, 'warn'],
   'job.finished': [{ type: 'job.finished', gid: 'g1' }, 'debug'],
   'job.rolledBack': [{ type: 'job.rolledBack', gid: 'g1' }, 'debug'],
+  'job.missing': [{ type: 'job.missing', gid: 'g1' }, 'error'],
   'job.parked': [{ type: 'job.parked', gid: 'g1', step: 'Ship', error }, 'error'],
   'job.submitDeferred': [{ type: 'job.submitDeferred', gid: 'g1', error }, 'warn'],
   'job.unresolved': [{ type: 'job.unresolved', gid: 'g1', error, retryInMs: 500 }, 'warn'],
@@ -51,6 +52,21 @@ describe('the log', () => {
     const lines = printed(event)
     expect(lines).toHaveLength(1)
     expect(lines[0]).toMatch(new RegExp(`^${level}: [^\\n]+$`))
+  })
+
+  it('leaves out the query and parameters that Drizzle puts into an error', () => {
+    const drizzles = Object.assign(new Error('Failed query: insert … params: 4111-1111'), {
+      query: 'insert …',
+      params: ['4111-1111'],
+      cause: new Error('duplicate key'),
+    })
+    expect(describeError(drizzles)).toBe('duplicate key')
+  })
+
+  it('bears a message that is not text', () => {
+    expect(describeError(Object.assign(new Error(), { message: { code: 7 } }))).toBe(
+      '[object Object]',
+    )
   })
 
   it('says of a failed attempt which job, step and attempt, why, and when the next one is', () => {

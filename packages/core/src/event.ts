@@ -18,6 +18,8 @@ export type SteppingEvent =
   | { readonly type: 'step.overran'; readonly gid: string; readonly step: string }
   | { readonly type: 'job.finished'; readonly gid: string }
   | { readonly type: 'job.rolledBack'; readonly gid: string }
+  /** Its transaction was reported as committed and its row is not there: a roll-back went unnoticed. */
+  | { readonly type: 'job.missing'; readonly gid: string }
   | {
       readonly type: 'job.parked'
       readonly gid: string
@@ -66,6 +68,11 @@ export function logEvent(logger: Logger, event: SteppingEvent): void {
       return logger.debug(`job ${event.gid}: finished`, event)
     case 'job.rolledBack':
       return logger.debug(`job ${event.gid}: dropped, its transaction rolled back`, event)
+    case 'job.missing':
+      return logger.error(
+        `job ${event.gid}: not stored, although its transaction was reported as committed; a statement or nested transaction in it failed and was not awaited`,
+        event,
+      )
     case 'job.parked':
       return logger.error(
         `job ${event.gid}: parked at step ${event.step}; when its cause is mended, call stepping.jobs.retry('${event.gid}')`,
@@ -101,14 +108,23 @@ export function logEvent(logger: Logger, event: SteppingEvent): void {
   }
 }
 
-/** An error's message on one line; Node's connection errors may have only a code, or errors inside. */
+/**
+ * An error's message on one line. Node's connection errors may have only a code, or errors inside.
+ * Drizzle's repeat the query with its parameters, which may be secret: their cause says what failed.
+ */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
+  if ('query' in error && 'params' in error && error.cause !== undefined) {
+    return describeError(error.cause)
+  }
   const inner = error instanceof AggregateError ? error.errors[0] : undefined
   const text =
     error.message ||
     (inner ? describeError(inner) : ((error as { code?: string }).code ?? error.name))
-  return text.replaceAll(/\s*\n\s*/g, ' ').slice(0, 500)
+  // A message that somebody assigned may be anything.
+  return String(text)
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .slice(0, 500)
 }
 
 function seconds(ms: number): string {

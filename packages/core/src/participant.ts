@@ -16,6 +16,8 @@ export interface ParticipantParts extends TransactionParts {
   readonly registry: StepRegistry
   readonly databases: DatabaseRegistry
   readonly services: unknown
+  /** See `OnceKey.owner`. */
+  readonly owner: string
 }
 
 /**
@@ -31,7 +33,7 @@ const invalidStoredArgs = new WeakSet<Error>()
 export function createParticipant(parts: ParticipantParts): Participant {
   return {
     app: parts.app,
-    owner: ownerOf(parts),
+    owner: parts.owner,
     stepNames: parts.registry.names,
     databases: parts.databases.all,
     report: (event: SteppingEvent) => parts.report(event),
@@ -131,12 +133,8 @@ async function runStep(
     idempotencyKey: `${call.gid}/${call.index}`,
     signal,
     services: parts.services as never,
-    once: onceFor(parts, call, ownerOf(parts)),
+    once: onceFor(parts, call, parts.owner),
   })
-}
-
-function ownerOf({ app, tm }: ParticipantParts): string {
-  return `${app}/${tm.kind}`
 }
 
 async function readArgs(step: AnyStep<never>, call: StepCall): Promise<unknown> {

@@ -77,6 +77,9 @@ export interface Stepping extends AsyncDisposable {
   ): Promise<R>
 }
 
+/** How long `close()` waits for what runs in the background. */
+const backgroundMs = 5_000
+
 /** How long a process may add jobs without `start()` before the log says so. */
 const startForgottenMs = 5_000
 
@@ -151,14 +154,17 @@ class SteppingEngine implements Stepping {
     for (const database of this.#databases.all) await database.identity()
     // Closed while the databases were asked: what began now would never be ended.
     this.#assertNotClosing()
+    const { tm } = this.#options
+    const store = await tm.database?.identity()
     const participant = createParticipant({
       ...this.#parts,
       app: this.app,
+      owner: [this.app, tm.kind, ...(store === undefined ? [] : [store])].join('/'),
       registry: this.#registry,
       databases: this.#databases,
       services: this.#options.services,
     })
-    await this.#options.tm.start(participant, { execute: this.#options.execute ?? true })
+    await tm.start(participant, { execute: this.#options.execute ?? true })
   }
 
   async close(): Promise<void> {
@@ -170,14 +176,24 @@ class SteppingEngine implements Stepping {
     this.#state = 'closing'
     clearTimeout(this.#reminder)
     await this.#starting?.catch(() => {})
-    await Promise.all(this.#background)
+    await this.#backgroundEnds()
     try {
       // Until this is done, steps that run to their end may use `once` and add jobs.
       await this.#options.tm.close()
     } finally {
       this.#state = 'closed'
     }
-    await Promise.all(this.#background)
+    await this.#backgroundEnds()
+  }
+
+  /** It is only there to be quicker than query prepared: a database that says nothing may not hold the close up. */
+  async #backgroundEnds(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const timeout = new Promise((resolve) => {
+      timer = setTimeout(resolve, backgroundMs)
+    })
+    await Promise.race([Promise.all(this.#background), timeout])
+    clearTimeout(timer)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

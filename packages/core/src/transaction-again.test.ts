@@ -71,7 +71,7 @@ describe('a callback that the library runs again', () => {
     await stepping.transaction(database, work, { gid: 'message-1' })
     expect(log.filter((each) => each.startsWith('enlisted'))).toEqual([
       'enlisted job not committed',
-      'enlisted job committed unproven',
+      'enlisted job committed',
     ])
   })
 

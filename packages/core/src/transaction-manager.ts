@@ -63,9 +63,17 @@ export interface TransactionManager {
    * Stores the job inside the context's own transaction where it reaches this manager's store, so
    * that prepare and submit are not needed. Resolves with undefined where it does not.
    *
-   * @throws SteppingError `JOB_DUPLICATE`; the transaction must then not commit.
+   * Where it does, it first awaits `before`, which writes in the same transaction; the job's row is
+   * the last statement.
+   *
+   * @throws SteppingError `JOB_DUPLICATE`, or whatever `before` threw; the transaction must then not
+   * commit.
    */
-  enlist?(context: DbContext, job: JobRecord): Promise<Enlistment | undefined>
+  enlist?(
+    context: DbContext,
+    job: JobRecord,
+    before: () => Promise<void>,
+  ): Promise<Enlistment | undefined>
   /** Drops a prepared job. Called only after its barrier said rolled back. */
   abort?(job: JobRecord): Promise<void>
 }
@@ -81,7 +89,7 @@ export interface Enlistment {
 /** Transaction manager to engine. Implemented once, in core. */
 export interface Participant {
   readonly app: string
-  /** As in the `once` rows of its steps: `<app>/<kind of transaction manager>`. */
+  /** As in the `once` rows of its steps: `<app>/<kind of transaction manager>/<identity of its store>`. */
   readonly owner: string
   /** All names and aliases this app can run. */
   readonly stepNames: readonly string[]

@@ -42,6 +42,7 @@ export async function runInTransaction<Tx, R, O>(
   // single-connection database does not wait for itself.
   const identity = await database.identity()
   let run: Run | undefined
+  let isOver = false
   const attempt = async (tx: Tx): Promise<R> => {
     const context = database.context(tx)
     // The library began again: what the earlier run bound went away with its transaction, or is
@@ -51,12 +52,14 @@ export async function runInTransaction<Tx, R, O>(
     const { job } = (run = { job: parts.createDraft(options.gid) } as Run)
     const value = await work(tx, job, context)
     job.freeze()
-    if (job.isEmpty) return value
+    // A lost connection can end the library's transaction while the callback goes on.
+    if (job.isEmpty || isOver) return value
     const record = await job.record({ database: { ...database.ref, identity } })
     await context.assertUsable()
     // The last statement of the transaction: a savepoint of the user's that is rolled back
     // cannot take it along.
     run.binding = await bindToTransaction(parts, record, context)
+    if (isOver) run.binding.notCommitted()
     return value
   }
   let value: R
@@ -66,6 +69,8 @@ export async function runInTransaction<Tx, R, O>(
     run?.job.freeze()
     run?.binding?.notCommitted()
     throw run ? withGid(error, run.job.gid) : error
+  } finally {
+    isOver = true
   }
   await run?.binding?.committed()
   return value

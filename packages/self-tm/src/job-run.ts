@@ -6,6 +6,7 @@ import {
   toError,
 } from '@stepping/core'
 import type { Participant, StepOutcome, StepRecord } from '@stepping/core'
+import { answeredWithin } from './deadline.ts'
 import { Lease } from './lease.ts'
 import type { Settled, Settler } from './settler.ts'
 import type { Claim, JobStore, Settlement } from './store/job-store.ts'
@@ -104,8 +105,13 @@ export class JobRun {
    * roll-back that it did not notice would have taken the row along. Renewing is the proof.
    */
   async #isCommitted(): Promise<boolean> {
-    const renewed = await this.#parts.store.renew([this], this.#parts.leaseMs)
-    return renewed.has(this.gid)
+    const { store, leaseMs, participant } = this.#parts
+    // While the lease is held nobody else can have taken the row.
+    const { isHeld } = this.#lease
+    const renewed = await answeredWithin(leaseMs, store.renew([this], leaseMs))
+    if (renewed.has(this.gid)) return true
+    if (isHeld) participant.report({ type: 'job.missing', gid: this.gid })
+    return false
   }
 
   /** Asks whether a prepared job's transaction committed. @returns whether its steps may run. */
@@ -113,7 +119,8 @@ export class JobRun {
     const { gid, database, attempts } = this.#claim
     const { participant, leaseMs } = this.#parts
     try {
-      const outcome = await participant.queryPrepared({ gid, ...(database && { database }) })
+      const question = participant.queryPrepared({ gid, ...(database && { database }) })
+      const outcome = await answeredWithin(leaseMs, question)
       if (outcome === 'committed') return await this.#goOn({ to: 'submitted', leaseMs })
       if (await this.#end({ to: 'rolledBack' })) participant.report({ type: 'job.rolledBack', gid })
     } catch (thrown) {

@@ -12,6 +12,8 @@ afterEach(() => void vi.useRealTimers())
 
 const context = {} as DbContext
 
+async function nothing(): Promise<void> {}
+
 describe('a job that is submitted', () => {
   test('runs at once in the process that sent it, without being claimed', async () => {
     const { tm, participant, memory } = setUpManager({ A() {} })
@@ -137,7 +139,7 @@ describe('a job that is stored in a transaction', () => {
     await settled()
     vi.spyOn(memory, 'claim').mockRejectedValue(new Error('refused'))
     const renew = vi.spyOn(memory, 'renew')
-    const enlisted = await tm.enlist!(transaction.context, jobOf(['A']))
+    const enlisted = await tm.enlist!(transaction.context, jobOf(['A']), nothing)
     await settled()
     expect(participant.begun).toEqual([])
     await transaction.commit()
@@ -152,7 +154,7 @@ describe('a job that is stored in a transaction', () => {
     const { tm, participant, memory } = setUpManager({ A() {} }, { enlist: transaction.enlist })
     await tm.start(participant, { execute: true })
     const renew = vi.spyOn(memory, 'renew')
-    const enlisted = await tm.enlist!(transaction.context, jobOf(['A']))
+    const enlisted = await tm.enlist!(transaction.context, jobOf(['A']), nothing)
     await transaction.commit()
     enlisted!.committed(false)
     await settled()
@@ -164,7 +166,7 @@ describe('a job that is stored in a transaction', () => {
     const transaction = new FakeTransaction(() => memory)
     const { tm, participant, memory } = setUpManager({ A() {} }, { enlist: transaction.enlist })
     await tm.start(participant, { execute: true })
-    const enlisted = await tm.enlist!(transaction.context, jobOf(['A']))
+    const enlisted = await tm.enlist!(transaction.context, jobOf(['A']), nothing)
     enlisted!.committed(false)
     await vi.advanceTimersByTimeAsync(60_000)
     expect(participant.begun).toEqual([])
@@ -175,7 +177,7 @@ describe('a job that is stored in a transaction', () => {
     const { tm, participant, memory } = setUpManager({ A() {} }, { enlist: transaction.enlist })
     await tm.start(participant, { execute: true })
     const job = jobOf(['A'])
-    const enlisted = await tm.enlist!(transaction.context, job)
+    const enlisted = await tm.enlist!(transaction.context, job, nothing)
     await transaction.commit()
     vi.spyOn(memory, 'claim').mockRejectedValue(new Error('refused'))
     await vi.advanceTimersByTimeAsync(9_500)
@@ -193,10 +195,10 @@ describe('a job that is stored in a transaction', () => {
       { concurrency: 1 },
     )
     await tm.start(participant, { execute: true })
-    const first = await tm.enlist!(context, jobOf(['A']))
-    await tm.enlist!(context, jobOf(['A']))
+    const first = await tm.enlist!(context, jobOf(['A']), nothing)
+    await tm.enlist!(context, jobOf(['A']), nothing)
     first!.notCommitted()
-    await tm.enlist!(context, jobOf(['A']))
+    await tm.enlist!(context, jobOf(['A']), nothing)
     expect(transaction.leases.map((lease) => lease !== undefined)).toEqual([true, false, true])
   })
 
@@ -208,7 +210,7 @@ describe('a job that is stored in a transaction', () => {
       { enlist: transaction.enlist, notify },
     )
     await tm.start(participant, { execute: true })
-    const enlisted = await tm.enlist!(context, jobOf(['A'], { byHand: true }))
+    const enlisted = await tm.enlist!(context, jobOf(['A'], { byHand: true }), nothing)
     expect(transaction.leases).toEqual([undefined])
     await transaction.commit()
     enlisted!.committed(true)
@@ -230,7 +232,7 @@ describe('a job that is stored in a transaction', () => {
     async ({ enlist }) => {
       const { tm, participant, memory } = setUpManager({ A() {} }, { enlist }, { concurrency: 1 })
       await tm.start(participant, { execute: true })
-      const enlisted = await tm.enlist!(context, jobOf(['A'])).catch(() => undefined)
+      const enlisted = await tm.enlist!(context, jobOf(['A']), nothing).catch(() => undefined)
       expect(enlisted).toBeUndefined()
       const submit = vi.spyOn(memory, 'submit')
       await tm.submit(jobOf(['A']))

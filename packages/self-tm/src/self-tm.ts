@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { isSteppingError, SteppingError } from '@stepping/core'
 import type {
   AnyDatabase,
@@ -12,6 +13,7 @@ import type { AnySqlDatabase } from '@stepping/sql'
 import { Cleaner } from './cleaner.ts'
 import { monotonicMs } from './clock.ts'
 import { jobAdmin } from './job-admin.ts'
+import { answeredWithin } from './deadline.ts'
 import { Listener } from './listener.ts'
 import { Notifier } from './notifier.ts'
 import { sqlJobStore } from './store/sql-job-store.ts'
@@ -57,6 +59,11 @@ class SelfTransactionManager implements TransactionManager {
   readonly #notifiers = new Map<string, Notifier>()
   /** Jobs whose sending was not answered: found in the store, they are no duplicates. */
   readonly #unanswered = new WeakSet<JobRecord>()
+  /**
+   * Runs work outside of the request that added a job: its step must not see that request's
+   * transaction as open around it, or anything else that the app keeps in AsyncLocalStorage.
+   */
+  #outside: (work: () => void) => void = (work) => work()
   #participant: Participant | undefined
   #worker: Worker | undefined
   #listener: Listener | undefined
@@ -83,6 +90,7 @@ class SelfTransactionManager implements TransactionManager {
     await this.#store.assertReady()
     this.#participant = participant
     if (!execute) return
+    this.#outside = AsyncLocalStorage.snapshot()
     const { concurrency = 50, leaseMs = 10_000, pollMs = 2_000, drainMs = 10_000 } = this.#options
     const worker = new Worker({
       store: this.#store,
@@ -112,10 +120,11 @@ class SelfTransactionManager implements TransactionManager {
 
   async submit(job: JobRecord): Promise<void> {
     const slot = this.#reserve()
+    const { leaseMs } = this.#lease()
     const sentAtMs = monotonicMs()
     let submitted
     try {
-      submitted = await this.#store.submit(job, slot && this.#lease())
+      submitted = await answeredWithin(leaseMs, this.#store.submit(job, slot && this.#lease()))
     } catch (error) {
       slot?.free()
       // The store's own refusals are answers; anything else may have arrived all the same.
@@ -133,13 +142,17 @@ class SelfTransactionManager implements TransactionManager {
     )
   }
 
-  async enlist(context: DbContext, job: JobRecord): Promise<Enlistment | undefined> {
+  async enlist(
+    context: DbContext,
+    job: JobRecord,
+    before: () => Promise<void>,
+  ): Promise<Enlistment | undefined> {
     // With a lease nobody else may take the row, so only where this process sees the commit itself.
     const slot = job.byHand ? undefined : this.#reserve()
     const sentAtMs = monotonicMs()
     let enlisted = false
     try {
-      enlisted = await this.#store.enlist(context, job, slot && this.#lease())
+      enlisted = await this.#store.enlist(context, job, slot && this.#lease(), before)
     } finally {
       if (!enlisted) slot?.free()
     }
@@ -183,7 +196,7 @@ class SelfTransactionManager implements TransactionManager {
       attempts: 0,
       ...(database && { database }),
     }
-    slot.run(claim, sentAtMs, proven)
+    this.#outside(() => slot.run(claim, sentAtMs, proven))
   }
 
   #wake(app: string | undefined = this.#participant?.app): void {

@@ -34,7 +34,8 @@ export class FakeTransaction {
     this.#store = store
   }
 
-  readonly enlist: JobStore['enlist'] = async (_context, job, lease) => {
+  readonly enlist: JobStore['enlist'] = async (_context, job, lease, before) => {
+    await before?.()
     this.#jobs.push(job)
     this.leases.push(lease)
     return true

@@ -20,7 +20,7 @@ export interface SqlDialect {
   readClock(): Statement
 
   /** In the user's transaction, which from then on commits durably. */
-  insertBarrier(tables: Tables, execute: Execute, key: BarrierKey): Promise<Inserted>
+  insertBarrier(tables: Tables, execute: Execute, key: BarrierKey): Promise<Inserted | 'changed'>
   /** The reason stored with a decided gid: `msg` committed, `rollback` not. */
   readReason(tables: Tables, gid: string): Statement
   /** In a READ COMMITTED transaction of its own; waits for locks only a moment. */

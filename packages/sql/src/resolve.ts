@@ -1,5 +1,5 @@
 import { describeRef, isSteppingError, SteppingError } from '@stepping/core'
-import type { BarrierKey } from '@stepping/core'
+import type { BarrierKey, DatabaseRef } from '@stepping/core'
 import type { AnySqlDatabase } from './sql-database.ts'
 
 /** How long the question may wait for a connection: the pool may be full, or its only one busy. */
@@ -35,11 +35,7 @@ export async function resolveBarrier(
           `Job ${key.gid} was asked about too late: its row may have been cleaned away.`,
           { gid: key.gid },
         )
-      : new SteppingError(
-          'DATABASE_CHANGED',
-          `The database ${describeRef(database.ref)} is not the one that job ${key.gid} was stored with: its identity differs. Point the name at the right database; the job stays prepared.`,
-          { gid: key.gid },
-        )
+      : databaseChanged(database.ref, key.gid)
   } catch (error) {
     if (isSteppingError(error) || !dialect.isUndecided(error)) throw error
     throw undecided(key.gid, error)
@@ -54,5 +50,13 @@ function undecided(gid: string, cause?: unknown): SteppingError {
     'BARRIER_UNDECIDED',
     `Whether job ${gid} is committed cannot be said yet: its transaction is still open, or the database is busy. Ask again.`,
     cause === undefined ? { gid } : { gid, cause },
+  )
+}
+
+export function databaseChanged(ref: DatabaseRef, gid: string): SteppingError {
+  return new SteppingError(
+    'DATABASE_CHANGED',
+    `The database ${describeRef(ref)} is not the one that job ${gid} was stored with: its identity differs. Point the name at the right database; the job stays prepared.`,
+    { gid },
   )
 }

@@ -12,7 +12,7 @@ import { applyMigrations, readMeta, schemaError, versionError } from './migratio
 import type { Meta, MigrationSet } from './migration.ts'
 import { postgres } from './postgres/index.ts'
 import { pruneRows } from './prune.ts'
-import { resolveBarrier } from './resolve.ts'
+import { databaseChanged, resolveBarrier } from './resolve.ts'
 import type { Execute, SqlResult, Statement } from './statement.ts'
 import { postgresTables } from './table-name.ts'
 import type { Tables } from './table-name.ts'
@@ -192,6 +192,7 @@ class DriverDatabase<Tx, O> implements SqlDatabase<Tx, O> {
         const { execute } = sqlContext(context)
         const found = await dialect.insertBarrier(tables, execute, key)
         if (found === 'inserted') return
+        if (found === 'changed') throw databaseChanged(this.ref, key.gid)
         if (found === 'expired') throw expired('BARRIER_EXPIRED', `Job ${key.gid}`, key.gid)
         const { rows } = await execute(dialect.readReason(tables, key.gid))
         throw rows[0]?.['reason'] === 'rollback'

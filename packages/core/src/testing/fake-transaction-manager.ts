@@ -63,8 +63,13 @@ export class FakeTransactionManager implements TransactionManager {
     await this.#send('abort', job)
   }
 
-  async enlist(_context: DbContext, job: JobRecord): Promise<Enlistment | undefined> {
+  async enlist(
+    _context: DbContext,
+    job: JobRecord,
+    before: () => Promise<void>,
+  ): Promise<Enlistment | undefined> {
     if (!this.enlists) return undefined
+    await before()
     await this.#send('enlist', job)
     return {
       committed: (proven) => {

@@ -35,12 +35,17 @@ export interface JobStore extends JobLedger {
   submit(job: JobRecord, lease?: LeaseRequest): Promise<Submitted>
   /**
    * Inserts the job, submitted, in the context's transaction if that writes to this store's
-   * database; otherwise does nothing and resolves with false. With `lease` the row carries it with
+   * database, after what `before` writes there; otherwise does nothing and resolves with false. With `lease` the row carries it with
    * token 1, measured from the moment of the insert.
    *
    * @throws SteppingError `JOB_DUPLICATE`; the transaction must then not commit.
    */
-  enlist(context: DbContext, job: JobRecord, lease?: LeaseRequest): Promise<boolean>
+  enlist(
+    context: DbContext,
+    job: JobRecord,
+    lease?: LeaseRequest,
+    before?: () => Promise<void>,
+  ): Promise<boolean>
 
   /**
    * Hands out due jobs whose lease is free or has run out: each gets a new token, by which all

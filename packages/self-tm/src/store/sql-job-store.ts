@@ -87,9 +87,15 @@ class SqlJobStore implements JobStore {
     return job.database ? await this.#submitPrepared(job, lease) : await this.#create(job, lease)
   }
 
-  async enlist(context: DbContext, job: JobRecord, lease?: LeaseRequest): Promise<boolean> {
+  async enlist(
+    context: DbContext,
+    job: JobRecord,
+    lease?: LeaseRequest,
+    before?: () => Promise<void>,
+  ): Promise<boolean> {
     if (!isSqlContext(context) || !(await this.#reaches(context, job))) return false
     await this.assertReady(context.database === this.database ? context : undefined)
+    await before?.()
     const inserted = await this.#insert((statement) => context.execute(statement), {
       job,
       state: 'submitted',

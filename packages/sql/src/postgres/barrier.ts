@@ -11,22 +11,25 @@ import { durableCommit } from './durable.ts'
  * this statement's snapshot, so what it says is read by a statement of its own.
  */
 export async function insertBarrier(
-  { barrier }: Tables,
+  { barrier, meta }: Tables,
   execute: Execute,
-  { gid, notAfter }: BarrierKey,
-): Promise<Inserted> {
+  { gid, notAfter, identity }: BarrierKey,
+): Promise<Inserted | 'changed'> {
   const { rows } = await execute(sql`
     with guard as materialized (
-      select clock_timestamp() < to_timestamp(${notAfter}::float8 / 1000) as open, ${durableCommit} as durable
+      select clock_timestamp() < to_timestamp(${notAfter}::float8 / 1000) as open, ${durableCommit} as durable,
+        exists (select 1 from ${meta} where key = 'identity' and value = ${identity}::text) as same
     ), inserted as (
       insert into ${barrier} (trans_type, gid, branch_id, op, barrier_id, reason)
-      select 'msg', ${gid}::text, '00', 'msg', '01', 'msg' from guard where open and durable is not null
+      select 'msg', ${gid}::text, '00', 'msg', '01', 'msg' from guard where open and same and durable is not null
       on conflict (gid, branch_id, op, barrier_id) do nothing
       returning 1
     )
-    select open, exists (select 1 from inserted) as inserted from guard`)
-  if (rows[0]?.['inserted'] === true) return 'inserted'
-  return rows[0]?.['open'] === true ? 'exists' : 'expired'
+    select open, same, exists (select 1 from inserted) as inserted from guard`)
+  const row = rows[0]
+  if (row?.['inserted'] === true) return 'inserted'
+  if (row?.['same'] !== true) return 'changed'
+  return row['open'] === true ? 'exists' : 'expired'
 }
 
 export function readReason({ barrier }: Tables, gid: string): Statement {

@@ -17,7 +17,7 @@ export async function takeOnce(
     ), inserted as (
       insert into ${once} (gid, step, key, owner)
       select ${gid}::text, ${index}::int, ${key}::text, ${owner}::text from guard where open and durable is not null
-      on conflict (gid, step, key) do nothing
+      on conflict (gid, step, key, owner) do nothing
       returning 1
     )
     select open, exists (select 1 from inserted) as inserted from guard`)
@@ -25,18 +25,18 @@ export async function takeOnce(
   return rows[0]?.['open'] === true ? 'exists' : 'expired'
 }
 
-export function readOnce({ once }: Tables, { gid, index, key }: OnceKey): Statement {
+export function readOnce({ once }: Tables, { gid, index, key, owner }: OnceKey): Statement {
   return sql`
     select value from ${once}
-    where gid = ${gid}::text and step = ${index}::int and key = ${key}::text`
+    where gid = ${gid}::text and step = ${index}::int and key = ${key}::text and owner = ${owner}::text`
 }
 
 export function storeOnce(
   { once }: Tables,
-  { gid, index, key }: OnceKey,
+  { gid, index, key, owner }: OnceKey,
   value: string,
 ): Statement {
   return sql`
     update ${once} set value = ${value}::text
-    where gid = ${gid}::text and step = ${index}::int and key = ${key}::text`
+    where gid = ${gid}::text and step = ${index}::int and key = ${key}::text and owner = ${owner}::text`
 }

@@ -40,8 +40,8 @@ export function markOnceOver({ once }: Tables, owner: string, gids: readonly str
 
 export function deleteOnceOver({ once }: Tables, limit: number): Statement {
   return sql`
-    delete from ${once} where (gid, step, key) in (
-      select gid, step, key from ${once}
+    delete from ${once} where (gid, step, key, owner) in (
+      select gid, step, key, owner from ${once}
       where over_at < clock_timestamp() - ${onceRetentionMs}::float8 * interval '1 ms'
       limit ${limit}::int)`
 }

@@ -32,7 +32,7 @@ create table ${once} (
   value text,
   created_at timestamptz not null default clock_timestamp(),
   over_at timestamptz,
-  primary key (gid, step, key)
+  primary key (gid, step, key, owner)
 )`,
       ],
     },

@@ -82,8 +82,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'the commit does not wait for the prepare',
     file: 'packages/core/src/binding.ts',
-    from: 'if (!enlistment) await prepare(tm, job, onUntouched)',
-    to: 'if (!enlistment) void prepare(tm, job, onUntouched).catch(() => {})',
+    from: 'await prepare(tm, job, onUntouched)',
+    to: 'void prepare(tm, job, onUntouched).catch(() => {})',
     test: { file: 'packages/core/src/transaction.test.ts', name: 'what fails before the commit' },
   },
   {
@@ -304,8 +304,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a late barrier row is written',
     file: 'packages/sql/src/postgres/barrier.ts',
-    from: 'from guard where open and durable is not null',
-    to: 'from guard where durable is not null',
+    from: 'from guard where open and same and durable is not null',
+    to: 'from guard where same and durable is not null',
     test: {
       file: 'packages/adapter-drizzle/test/barrier.test.ts',
       name: 'over node-postgres > a row that comes too late is refused',
@@ -378,8 +378,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a gid of the caller leaves no barrier row',
     file: 'packages/core/src/binding.ts',
-    from: '!enlistment || job.byHand || job.callerGid',
-    to: '!enlistment || job.byHand',
+    from: 'if (job.byHand || job.callerGid) await insertBarrier()',
+    to: 'if (job.byHand) await insertBarrier()',
     test: {
       file: 'packages/core/src/transaction.test.ts',
       name: 'that is enlisted with the gid of the caller writes the barrier that refuses a second one',
@@ -486,6 +486,47 @@ export const mutations: readonly Mutation[] = [
     test: {
       file: 'packages/core/src/nesting.test.ts',
       name: 'of the same database is refused, with what to do instead',
+    },
+  },
+  {
+    name: 'a lost transaction’s callback ends another transaction',
+    file: 'packages/adapter-drizzle/src/drizzle-postgres.ts',
+    from: `if (progress.over) return await never()
+            progress.thrown`,
+    to: 'progress.thrown',
+    test: {
+      file: 'packages/adapter-drizzle/test/lost-connection.test.ts',
+      name: 'a callback that outlives its connection does not end another transaction',
+    },
+  },
+  {
+    name: 'a connection in an open transaction goes back to its pool',
+    file: 'packages/adapter-drizzle/src/node-postgres.ts',
+    from: `if (status === 'T' || status === 'E') void`,
+    to: 'if (false as boolean) void',
+    test: {
+      file: 'packages/adapter-drizzle/test/lost-connection.test.ts',
+      name: 'a connection given back in a transaction is not used again',
+    },
+  },
+  {
+    name: 'a barrier row is written in another database',
+    file: 'packages/sql/src/postgres/barrier.ts',
+    from: 'from guard where open and same and durable is not null',
+    to: 'from guard where open and durable is not null',
+    test: {
+      file: 'packages/adapter-drizzle/test/barrier.test.ts',
+      name: 'over node-postgres > a row is refused by a database with another identity',
+    },
+  },
+  {
+    name: 'a job is stored before the barrier that may refuse it',
+    file: 'packages/core/src/binding.ts',
+    from: 'if (job.byHand || job.callerGid) await insertBarrier()',
+    to: 'void 0',
+    test: {
+      file: 'packages/core/src/job-by-hand.test.ts',
+      name: 'is not stored when its barrier was rejected, whatever becomes of the transaction',
     },
   },
 ]

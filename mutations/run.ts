@@ -84,7 +84,10 @@ async function runTests(of: readonly Mutation[], mutation?: string): Promise<Run
 
 /** Vitest joins the names of a test and of what it stands in by a space. */
 function patternOf(name: string): string {
-  return name.split(' > ').map((part) => RegExp.escape(part)).join(' (?:.* )?')
+  return name
+    .split(' > ')
+    .map((part) => RegExp.escape(part))
+    .join(' (?:.* )?')
 }
 
 async function vitest(args: string[], env: Record<string, string>): Promise<string> {

@@ -256,7 +256,7 @@ describe('a job by hand whose transaction reaches the store', () => {
       'enlist',
       'commit',
       'resolve',
-      'enlisted job committed unproven',
+      'enlisted job committed',
     ])
   })
 

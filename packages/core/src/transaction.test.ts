@@ -271,6 +271,26 @@ describe('a rejected commit', () => {
   })
 })
 
+describe('a transaction that its library ended while the callback goes on', () => {
+  it('takes no job any more', async () => {
+    const goesOn = Promise.withResolvers<void>()
+    const ended = Promise.withResolvers<unknown>()
+    const { transaction } = database
+    database.transaction = async (callback) => {
+      void transaction.call(database, callback as never).then(ended.resolve, ended.resolve)
+      throw new Error('connection lost')
+    }
+    const lost = stepping.transaction(database, async (_tx, job) => {
+      job.addStep(sendMail)
+      await goesOn.promise
+    })
+    await expect(lost).rejects.toThrow('connection lost')
+    goesOn.resolve()
+    await ended.promise
+    expect(tm.jobsBy('prepare')).toEqual([])
+  })
+})
+
 describe('a commit without proof', () => {
   it('is looked up in the barrier before the submit', async () => {
     database.nextCommit = 'unproven'

@@ -151,6 +151,7 @@ describe('a job that this process stored already leased to itself', () => {
     await over
     expect(participant.begun).toEqual([])
     expect(settle).not.toHaveBeenCalled()
+    expect(participant.events).toEqual([{ type: 'job.missing', gid: 'rolled-back' }])
   })
 
   test('does not run when the store cannot say whether its row is there', async () => {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { DbContext } from '@stepping/core'
 import { SteppingError } from '@stepping/core'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -24,6 +25,26 @@ describe('a job that is submitted', () => {
     expect(participant.begun).toEqual(['A'])
     expect(participant.eventsOf('job.finished')).toHaveLength(1)
     claim.mockRestore()
+  })
+
+  test('runs outside of the request that sent it', async () => {
+    const request = new AsyncLocalStorage<string>()
+    const seen: (string | undefined)[] = []
+    const { tm, participant } = setUpManager({ A: () => void seen.push(request.getStore()) })
+    await tm.start(participant, { execute: true })
+    await request.run('of user 1', async () => await tm.submit(jobOf(['A'])))
+    await settled()
+    expect(seen).toEqual([undefined])
+  })
+
+  test('is sent again by its sender when the store says nothing', async () => {
+    const never = async (): Promise<never> => await new Promise<never>(() => {})
+    const submit = vi.fn<JobStore['submit']>(never)
+    const { tm, participant } = setUpManager({ A() {} }, { submit }, { concurrency: 1 })
+    await tm.start(participant, { execute: true })
+    const rejected = expect(tm.submit(jobOf(['A']))).rejects.toThrow(/no answer/)
+    await vi.advanceTimersByTimeAsync(20_000)
+    await rejected
   })
 
   test('is left to others, who are told, when this process does not execute', async () => {

@@ -87,6 +87,24 @@ test('the transaction of another database is left alone', async () => {
   expect(await store.find(job.gid)).toBeNull()
 })
 
+test('a copy of the database has its identity and is another place all the same', async () => {
+  const { store, schema, database } = await open()
+  const copy = drizzlePostgres(drizzle(pool()), { name: 'copy', schema })
+  await copy.identity()
+  const { run } = copy
+  // What a database that was made from this one as a template would answer.
+  copy.run = async (statement) =>
+    statement.strings.join('').includes('system_identifier')
+      ? { rows: [{ place: 'elsewhere' }], affected: 1 }
+      : await run.call(copy, statement)
+  const identity = await database.identity()
+  const job = jobOf(['A'], { database: { name: 'copy', identity } })
+  await copy.transaction(async (tx) => {
+    expect(await store.enlist(copy.context(tx), job)).toBe(false)
+  })
+  expect(await claimedGids(store)).toEqual([])
+})
+
 test('the same database through another object is recognised by its identity', async () => {
   const { store, schema, database } = await open()
   const again = drizzlePostgres(drizzle(pool()), { name: 'again', schema })

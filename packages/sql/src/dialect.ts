@@ -16,6 +16,8 @@ export interface SqlDialect {
   hasMeta(tables: Tables, execute: Execute): Promise<boolean>
   createMeta(tables: Tables): readonly Statement[]
   writeVersion(tables: Tables, component: string, version: number): Statement
+  /** In a column `place`: which server and which of its databases this is. A copy is another place. */
+  readPlace(): Statement
   /** The database's clock as epoch milliseconds, in a column `now`. */
   readClock(): Statement
 

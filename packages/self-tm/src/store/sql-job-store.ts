@@ -1,7 +1,7 @@
 import { SteppingError } from '@stepping/core'
 import type { DatabaseIdentity, DbContext, JobRecord, JobState, JobView } from '@stepping/core'
-import { errorCode, isRolledBackByServer, isSqlContext } from '@stepping/sql'
-import type { AnySqlDatabase, Execute, SqlResult, Statement } from '@stepping/sql'
+import { errorCode, isRolledBackByServer, isSqlContext, isSqlDatabase } from '@stepping/sql'
+import type { AnySqlDatabase, Execute, SqlContext, SqlResult, Statement } from '@stepping/sql'
 import { activeStates } from '../job-state.ts'
 import type { ActiveState } from '../job-state.ts'
 import {
@@ -45,6 +45,7 @@ export function sqlJobStore(database: AnySqlDatabase, options: SqlJobStoreOption
 class SqlJobStore implements JobStore {
   readonly database: AnySqlDatabase
   readonly #statements: JobStatements = postgresStatements
+  readonly #samePlace = new WeakMap<AnySqlDatabase, boolean>()
   readonly #history: { readonly keepMs: number } | undefined
   readonly #queryPreparedAfterMs: number
   readonly notify?: (app: string) => Promise<void>
@@ -250,10 +251,16 @@ class SqlJobStore implements JobStore {
   }
 
   /** Whether the context writes to this store's own tables, be it through another library. */
-  async #reaches(context: DbContext, job: JobRecord): Promise<boolean> {
-    if (context.database === this.database) return true
-    if (context.database.dialect !== this.database.dialect) return false
-    return job.database?.identity === (await this.database.identity())
+  async #reaches(context: SqlContext, job: JobRecord): Promise<boolean> {
+    const { database } = context
+    if (database === this.database) return true
+    if (!isSqlDatabase(database) || database.dialect !== this.database.dialect) return false
+    if (job.database?.identity !== (await this.database.identity())) return false
+    const known = this.#samePlace.get(database)
+    if (known !== undefined) return known
+    const same = await isSamePlace(database, this.database)
+    this.#samePlace.set(database, same)
+    return same
   }
 
   async #content(gid: string): Promise<(JobContent & { state: JobState }) | undefined> {
@@ -276,6 +283,24 @@ class SqlJobStore implements JobStore {
         if (attempt === 5 || !isRolledBackByServer(error)) throw error
       }
     }
+  }
+}
+
+/**
+ * A copy of a database (a template, a restored dump) has its identity too, and a job that is stored
+ * there would be one that nobody looks for. In doubt it is another place: the 2-phase path is right
+ * for both.
+ */
+async function isSamePlace(a: AnySqlDatabase, b: AnySqlDatabase): Promise<boolean> {
+  // With one connection it could not be asked during the transaction, and has no second process.
+  if (a.limits.parallelTransactions !== undefined) return true
+  try {
+    const [first, second] = await Promise.all(
+      [a, b].map(async (each) => (await each.run(each.sqlDialect.readPlace())).rows[0]?.['place']),
+    )
+    return first !== undefined && first === second
+  } catch {
+    return false
   }
 }
 

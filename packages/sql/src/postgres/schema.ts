@@ -72,3 +72,10 @@ on conflict (key) do update set value = excluded.value`
 export function readClock(): Statement {
   return sql`select (extract(epoch from clock_timestamp()) * 1000)::float8 as now`
 }
+
+/** The identity of the server's data directory, and of the database in it. */
+export function readPlace(): Statement {
+  return sql`
+    select (select system_identifier from pg_control_system())::text || '/' ||
+      (select oid from pg_database where datname = current_database())::text as place`
+}

@@ -314,8 +314,10 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a late question is answered',
     file: 'packages/sql/src/postgres/barrier.ts',
-    from: 'from guard where open and same',
-    to: 'from guard where same',
+    from: `from guard where open and same
+`,
+    to: `from guard where same
+`,
     test: {
       file: 'packages/adapter-drizzle/test/barrier.test.ts',
       name: 'over node-postgres > a question that comes too late is not answered',
@@ -337,9 +339,9 @@ export const mutations: readonly Mutation[] = [
     name: 'a decided gid may be committed',
     file: 'packages/sql/src/sql-database.ts',
     from: `if (found === 'inserted') return
-        if (found === 'expired') throw expired('BARRIER_EXPIRED'`,
+        if (found === 'changed')`,
     to: `if (found !== 'expired') return
-        if (found === 'expired') throw expired('BARRIER_EXPIRED'`,
+        if (found === 'changed')`,
     test: {
       file: 'packages/adapter-drizzle/test/barrier.test.ts',
       name: 'over node-postgres > a transaction that was decided as rolled back cannot commit any more',

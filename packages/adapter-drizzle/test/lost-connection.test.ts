@@ -33,7 +33,7 @@ test('postgres-js: a callback that outlives its connection does not end another 
     await aGoesOn.promise
     throw new Error('the service said no')
   })
-  await expect(a).rejects.toThrow()
+  await expect(a).rejects.toThrow(/CONNECTION|terminating/)
   await orders.transaction(async (tx) => {
     await tx.execute(sql`insert into orders values ('B')`)
     aGoesOn.resolve()
@@ -57,7 +57,7 @@ test('postgres-js: a context whose transaction is over refuses to write', async 
     await lost.catch(() => {})
     await context.assertUsable().catch(tried.resolve)
   })
-  await expect(lost).rejects.toThrow()
+  await expect(lost).rejects.toThrow(/CONNECTION|terminating/)
   expect(await tried.promise).toMatchObject({ code: 'TRANSACTION_UNUSABLE' })
 })
 
@@ -78,7 +78,7 @@ test('node-postgres: a connection given back in a transaction is not used again'
   await stepping.migrate()
   // Its ROLLBACK waits behind the slow statement, and is given up before it was sent.
   const slow = stepping.transaction(orders, (tx) => tx.execute(sql`select pg_sleep(1)`))
-  await expect(slow).rejects.toThrow()
+  await expect(slow).rejects.toThrow(/timeout/)
   const { gid } = await vi.waitFor(async () => await stepping.createJob().addStep(step).start(), {
     timeout: 10_000,
     interval: 50,

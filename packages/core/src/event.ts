@@ -118,10 +118,10 @@ export function describeError(error: unknown): string {
     return describeError(error.cause)
   }
   const inner = error instanceof AggregateError ? error.errors[0] : undefined
-  const text =
-    error.message ||
-    (inner ? describeError(inner) : ((error as { code?: string }).code ?? error.name))
   // A message that somebody assigned may be anything.
+  const message: unknown = error.message
+  const text =
+    message || (inner ? describeError(inner) : ((error as { code?: string }).code ?? error.name))
   return String(text)
     .replaceAll(/\s*\n\s*/g, ' ')
     .slice(0, 500)

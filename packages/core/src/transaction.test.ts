@@ -275,9 +275,9 @@ describe('a transaction that its library ended while the callback goes on', () =
   it('takes no job any more', async () => {
     const goesOn = Promise.withResolvers<void>()
     const ended = Promise.withResolvers<unknown>()
-    const { transaction } = database
+    const transaction = database.transaction.bind(database)
     database.transaction = async (callback) => {
-      void transaction.call(database, callback as never).then(ended.resolve, ended.resolve)
+      void transaction(callback as never).then(ended.resolve, ended.resolve)
       throw new Error('connection lost')
     }
     const lost = stepping.transaction(database, async (_tx, job) => {

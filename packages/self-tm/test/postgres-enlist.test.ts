@@ -91,12 +91,12 @@ test('a copy of the database has its identity and is another place all the same'
   const { store, schema, database } = await open()
   const copy = drizzlePostgres(drizzle(pool()), { name: 'copy', schema })
   await copy.identity()
-  const { run } = copy
+  const run = copy.run.bind(copy)
   // What a database that was made from this one as a template would answer.
   copy.run = async (statement) =>
     statement.strings.join('').includes('system_identifier')
       ? { rows: [{ place: 'elsewhere' }], affected: 1 }
-      : await run.call(copy, statement)
+      : await run(statement)
   const identity = await database.identity()
   const job = jobOf(['A'], { database: { name: 'copy', identity } })
   await copy.transaction(async (tx) => {

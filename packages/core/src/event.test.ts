@@ -64,9 +64,7 @@ describe('the log', () => {
   })
 
   it('bears a message that is not text', () => {
-    expect(describeError(Object.assign(new Error(), { message: { code: 7 } }))).toBe(
-      '[object Object]',
-    )
+    expect(describeError(Object.assign(new Error(), { message: { code: 7 } }))).toBe('(object)')
   })
 
   it('says of a failed attempt which job, step and attempt, why, and when the next one is', () => {

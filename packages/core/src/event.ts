@@ -121,10 +121,9 @@ export function describeError(error: unknown): string {
   // A message that somebody assigned may be anything.
   const message: unknown = error.message
   const text =
-    message || (inner ? describeError(inner) : ((error as { code?: string }).code ?? error.name))
-  return String(text)
-    .replaceAll(/\s*\n\s*/g, ' ')
-    .slice(0, 500)
+    (typeof message === 'string' ? message : `(${typeof message})`) ||
+    (inner ? describeError(inner) : ((error as { code?: string }).code ?? error.name))
+  return text.replaceAll(/\s*\n\s*/g, ' ').slice(0, 500)
 }
 
 function seconds(ms: number): string {

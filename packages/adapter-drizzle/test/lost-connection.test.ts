@@ -79,10 +79,16 @@ test('node-postgres: a connection given back in a transaction is not used again'
   // Its ROLLBACK waits behind the slow statement, and is given up before it was sent.
   const slow = stepping.transaction(orders, (tx) => tx.execute(sql`select pg_sleep(1)`))
   await expect(slow).rejects.toThrow(/pg_sleep/)
-  const { gid } = await vi.waitFor(async () => await stepping.createJob().addStep(step).start(), {
-    timeout: 10_000,
-    interval: 50,
-  })
+  await vi.waitFor(
+    async () => {
+      const asleep = await admin.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'`,
+      )
+      expect(asleep.rows).toEqual([])
+    },
+    { timeout: 10_000, interval: 50 },
+  )
+  const { gid } = await stepping.createJob().addStep(step).start()
   const { rows } = await admin.query('select state from stepping.job where gid = $1', [gid])
   expect(rows).toEqual([{ state: 'submitted' }])
 })

@@ -531,4 +531,14 @@ export const mutations: readonly Mutation[] = [
       name: 'is not stored when its barrier was rejected, whatever becomes of the transaction',
     },
   },
+  {
+    name: 'a job that has moved to the history is not found',
+    file: 'packages/self-tm/src/store/postgres/ledger.ts',
+    from: `from \${tables.table('history')} where gid = \${gid}::text`,
+    to: `from \${tables.table('history')} where false and gid = \${gid}::text`,
+    test: {
+      file: 'packages/self-tm/test/postgres-enlist.test.ts',
+      name: 'history > shows a job that is done, with all its steps',
+    },
+  },
 ]

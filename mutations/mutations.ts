@@ -273,7 +273,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'an error’s text goes into the database as it is',
-    file: 'packages/self-tm/src/store/sql-job-store.ts',
+    file: 'packages/self-tm/src/store/job-rows.ts',
     from: `settlement.error.replaceAll('\\0', '\\uFFFD').toWellFormed()`,
     to: 'settlement.error',
     test: {

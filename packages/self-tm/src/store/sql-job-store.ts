@@ -3,18 +3,16 @@ import type { DatabaseIdentity, DbContext, JobRecord, JobState, JobView } from '
 import { errorCode, isRolledBackByServer, isSqlContext, isSqlDatabase } from '@stepping/sql'
 import type { AnySqlDatabase, Execute, SqlContext, SqlResult, Statement } from '@stepping/sql'
 import { activeStates } from '../job-state.ts'
-import type { ActiveState } from '../job-state.ts'
 import {
   assertSameContent,
   assertStillPrepared,
   contentOf,
   decodeDatabase,
-  decodeSteps,
   isSentOnce,
 } from './job-content.ts'
 import type { JobContent } from './job-content.ts'
+import { claimOf, gidsOf, standingOf, storable, viewOf } from './job-rows.ts'
 import type {
-  Claim,
   Claimed,
   ClaimRequest,
   HeldLease,
@@ -27,8 +25,8 @@ import type {
 import type { JobInsert, JobStatements } from './job-statements.ts'
 import { postgresStatements } from './postgres/index.ts'
 import { channelOf } from './channel.ts'
+import { isSamePlace } from './same-place.ts'
 import { wasWritten } from './was-written.ts'
-import type { Standing } from './was-written.ts'
 
 export interface SqlJobStoreOptions {
   /** Keeps finished jobs in a table of their own for this long. Default: they are deleted. */
@@ -284,71 +282,4 @@ class SqlJobStore implements JobStore {
       }
     }
   }
-}
-
-/**
- * A copy of a database (a template, a restored dump) has its identity too, and a job that is stored
- * there would be one that nobody looks for. In doubt it is another place: the 2-phase path is right
- * for both.
- */
-async function isSamePlace(a: AnySqlDatabase, b: AnySqlDatabase): Promise<boolean> {
-  // With one connection it could not be asked during the transaction, and has no second process.
-  if (a.limits.parallelTransactions !== undefined) return true
-  try {
-    const [first, second] = await Promise.all(
-      [a, b].map(async (each) => (await each.run(each.sqlDialect.readPlace())).rows[0]?.['place']),
-    )
-    return first !== undefined && first === second
-  } catch {
-    return false
-  }
-}
-
-function claimOf(row: Record<string, unknown>): Claim {
-  return {
-    gid: row['gid'] as string,
-    token: row['lease_token'] as number,
-    state: row['state'] as ActiveState,
-    steps: decodeSteps(row['steps'] as string),
-    cursor: row['cursor'] as number,
-    attempts: row['attempts'] as number,
-    ...decodeDatabase(row['database'] as string | null),
-  }
-}
-
-function standingOf(row: Record<string, unknown>): Standing {
-  return {
-    token: row['lease_token'] as number,
-    cursor: row['cursor'] as number,
-    state: row['state'] as JobState,
-    leased: row['leased'] as boolean,
-  }
-}
-
-function viewOf(row: Record<string, unknown>): JobView {
-  const steps = decodeSteps(row['steps'] as string)
-  const done = (row['cursor'] as number | null) ?? steps.length
-  const finishedAt = row['finished_at'] as number | null
-  return {
-    gid: row['gid'] as string,
-    app: row['app'] as string,
-    state: row['state'] as JobState,
-    steps: steps.map(({ name }, index) => ({ name, done: index < done })),
-    attempts: row['attempts'] as number,
-    lastError: row['last_error'] as string | null,
-    running: row['running'] as boolean,
-    dueAt: new Date(row['due_at'] as number),
-    createdAt: new Date(row['created_at'] as number),
-    finishedAt: finishedAt === null ? null : new Date(finishedAt),
-  }
-}
-
-/** An error's text may hold a NUL, which PostgreSQL refuses in text: one such row would fail its whole batch. */
-function storable(settlement: Settlement): Settlement {
-  if (!('error' in settlement)) return settlement
-  return { ...settlement, error: settlement.error.replaceAll('\0', '\uFFFD').toWellFormed() }
-}
-
-function gidsOf(rows: readonly Record<string, unknown>[]): Set<string> {
-  return new Set(rows.map((row) => row['gid'] as string))
 }

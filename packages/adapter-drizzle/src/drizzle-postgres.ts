@@ -1,9 +1,9 @@
 import { SteppingError } from '@stepping/core'
 import { errorCode, postgres, sqlDatabase } from '@stepping/sql'
 import type {
-  SqlContext,
+  BoundTransaction,
+  SchemaOptions,
   SqlDatabase,
-  SqlDatabaseOptions,
   SqlDriver,
   SqlResult,
   Statement,
@@ -17,7 +17,7 @@ import { nodePostgres } from './node-postgres.ts'
 import { pglite } from './pglite.ts'
 import { postgresJs } from './postgres-js.ts'
 
-export type DrizzlePostgresOptions = SqlDatabaseOptions
+export type DrizzlePostgresOptions = SchemaOptions
 
 /** What Drizzle's types keep internal and this adapter reads. */
 interface Internals {
@@ -76,7 +76,7 @@ function drizzleDriver<
   }
 
   return {
-    dialect: 'postgres',
+    dialect: postgres,
     get address() {
       return driver.address
     },
@@ -128,6 +128,7 @@ function drizzleDriver<
       }
       assertOpen()
       return {
+        opened: progress !== undefined,
         async execute(statement) {
           assertOpen()
           const result = await run(tx, statement)
@@ -142,7 +143,7 @@ function drizzleDriver<
           if (why !== undefined) throw unusable(why)
         },
         ...(watch && { provedCommit: () => watch.provedCommit() }),
-      } satisfies Omit<SqlContext, 'database'>
+      } satisfies BoundTransaction
     },
     ...(driver.listen && { listen: driver.listen }),
   } satisfies SqlDriver<Tx, PgTransactionConfig>

@@ -27,7 +27,7 @@ async function shapeOf({ query }: Harness): Promise<unknown> {
       select relname, reloptions from pg_class
       where relnamespace = 'stepping'::regnamespace and relkind = 'r' order by 1`),
     versions: await query(
-      `select key, value from stepping.meta where key <> 'identity' order by 1`,
+      `select name as key, value from stepping.meta where name <> 'identity' order by 1`,
     ),
   }
 }
@@ -69,7 +69,7 @@ describe.each(drivers)('migrate over $name', (driver) => {
   test('refuses tables of a newer version', async () => {
     const h = await open(driver)
     await h.database.migrate()
-    await h.query(`update stepping.meta set value = '99' where key = 'version:stepping'`)
+    await h.query(`update stepping.meta set value = '99' where name = 'version:stepping'`)
     const fresh = h.over({ name: 'fresh' })
     await expect(fresh.identity()).rejects.toMatchObject({
       code: 'SCHEMA_NEWER',

@@ -182,6 +182,7 @@ describe('a transaction over node-postgres', () => {
     const key = await newKey(h.database)
     const proved = await h.db.transaction(async (tx) => {
       const context = h.database.context(tx)
+      await context.assertUsable()
       await h.database.barrier.insert(context, key)
       return context.provedCommit?.()
     })

@@ -24,8 +24,8 @@ export interface BarrierKey {
  */
 export interface Barrier {
   /**
-   * Writes the commit row through the context's transaction. When it resolves, the row is durable
-   * exactly if that transaction commits.
+   * Writes the commit row through the context's transaction, after its `assertUsable`. When it
+   * resolves, the row is durable exactly if that transaction commits.
    *
    * @throws SteppingError `BARRIER_DECIDED` when the gid was decided as rolled back,
    * `JOB_DUPLICATE` when another transaction committed it, `BARRIER_EXPIRED` past `notAfter`,

@@ -1,4 +1,4 @@
-import { postgres, postgresTables, printMigrations } from '@stepping/sql'
+import { postgres, printMigrations } from '@stepping/sql'
 import { migrations } from './store/postgres/migrations.ts'
 
 /**
@@ -6,5 +6,5 @@ import { migrations } from './store/postgres/migrations.ts'
  * migrations of their own.
  */
 export function printSchema({ schema = 'stepping' }: { readonly schema?: string } = {}): string {
-  return printMigrations(postgres, postgresTables(schema), [postgres.migrations, migrations])
+  return printMigrations(postgres, postgres.tables({ schema }), [postgres.migrations, migrations])
 }

@@ -1,18 +1,26 @@
 import type { BarrierKey, OnceKey } from '@stepping/core'
 import type { MigrationSet } from './migration.ts'
+import type { TablesOptions } from './sql-database.ts'
 import type { Execute, Statement } from './statement.ts'
 import type { Tables } from './table-name.ts'
 
 /** What a guarded insert found. `expired`: the database's clock is past the key's `notAfter`. */
 export type Inserted = 'inserted' | 'exists' | 'expired'
 
+/**
+ * Why else a barrier row was not inserted. `changed`: this is another database than the key's.
+ * `lost`: the transaction is not open (any more).
+ */
+export type NotInserted = 'changed' | 'lost'
+
 /** How one database product does what every SQL adapter needs. The same names in each dialect. */
 export interface SqlDialect {
   readonly name: 'postgres' | 'mysql' | 'sqlite'
+  tables(options: TablesOptions): Tables
   readonly migrations: MigrationSet
-
-  /** Held until the surrounding transaction ends. */
-  lockMigrations(tables: Tables): Statement
+  /** Until `unlockMigrations`, or the end of the surrounding transaction where there is none. */
+  lockMigrations(tables: Tables, execute: Execute): Promise<void>
+  unlockMigrations?(tables: Tables, execute: Execute): Promise<void>
   hasMeta(tables: Tables, execute: Execute): Promise<boolean>
   createMeta(tables: Tables): readonly Statement[]
   writeVersion(tables: Tables, component: string, version: number): Statement
@@ -20,9 +28,25 @@ export interface SqlDialect {
   readPlace(): Statement
   /** The database's clock as epoch milliseconds, in a column `now`. */
   readClock(): Statement
-
+  /**
+   * Marks a transaction that this library did not open, so that `isOpen` can tell it.
+   *
+   * @throws SteppingError `TRANSACTION_UNUSABLE` when it can only be rolled back.
+   */
+  markOpen(execute: Execute, token: string): Promise<void>
+  /**
+   * A condition for the inserts of a transaction: true only while that one is open. What a caller
+   * did not await may be sent after the transaction's end, and would commit by itself. Without a
+   * token the library opened the transaction, and awaits what it sends there.
+   */
+  isOpen(token: string | undefined): Statement
   /** In the user's transaction, which from then on commits durably. */
-  insertBarrier(tables: Tables, execute: Execute, key: BarrierKey): Promise<Inserted | 'changed'>
+  insertBarrier(
+    tables: Tables,
+    execute: Execute,
+    key: BarrierKey,
+    open: Statement,
+  ): Promise<Inserted | NotInserted>
   /** The reason stored with a decided gid: `msg` committed, `rollback` not. */
   readReason(tables: Tables, gid: string): Statement
   /** In a READ COMMITTED transaction of its own; waits for locks only a moment. */
@@ -31,11 +55,9 @@ export interface SqlDialect {
     execute: Execute,
     key: BarrierKey,
   ): Promise<'msg' | 'rollback' | 'expired' | 'changed'>
-
   takeOnce(tables: Tables, execute: Execute, key: OnceKey): Promise<Inserted>
   readOnce(tables: Tables, key: OnceKey): Statement
   storeOnce(tables: Tables, key: OnceKey, value: string): Statement
-
   /** Barrier rows after the id, oldest first: `id`, `gid`, `reason`, and whether each is `old` enough to go. */
   listBarrier(tables: Tables, afterId: string, limit: number): Statement
   deleteBarrier(tables: Tables, ids: readonly string[]): Statement
@@ -43,9 +65,12 @@ export interface SqlDialect {
   listOnce(tables: Tables, owner: string, afterGid: string, limit: number): Statement
   markOnceOver(tables: Tables, owner: string, gids: readonly string[]): Statement
   deleteOnceOver(tables: Tables, limit: number): Statement
-
   /** A lock or a timeout kept the answer away: ask again. */
   isUndecided(error: unknown): boolean
+  /** A deadlock or a serialization failure undid the whole statement: it may be sent again. */
+  isRolledBack(error: unknown): boolean
+  /** The server refused the data themselves: sending them again is no use. */
+  isRefusal(error: unknown): boolean
   /** The server cannot be reached or does not take connections. */
   isUnreachable(error: unknown): boolean
   isMissingTable(error: unknown): boolean

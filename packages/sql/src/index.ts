@@ -1,18 +1,24 @@
-export { isSqlContext, isSqlDatabase, sqlDatabase } from './sql-database.ts'
+export { isSqlContext, isSqlDatabase, sqlDatabase, transactionLost } from './sql-database.ts'
 export type {
   AnySqlDatabase,
+  BoundTransaction,
+  CommittableSqlContext,
+  CommittableTransaction,
+  PrefixOptions,
+  SchemaOptions,
   SqlContext,
   SqlDatabase,
   SqlDatabaseOptions,
   SqlDriver,
+  TablesOptions,
 } from './sql-database.ts'
 export { rawSql, sql, toText } from './statement.ts'
 export type { Execute, SqlResult, SqlValue, Statement } from './statement.ts'
-export { postgresTables } from './table-name.ts'
+export { prefixTables, schemaTables } from './table-name.ts'
 export type { Tables } from './table-name.ts'
 export { printMigrations } from './migration.ts'
 export type { Migration, MigrationSet } from './migration.ts'
-export type { Inserted, SqlDialect } from './dialect.ts'
+export type { Inserted, NotInserted, SqlDialect } from './dialect.ts'
 export { postgres } from './postgres/index.ts'
 export { durableCommit } from './postgres/durable.ts'
-export { errorCode, isRolledBackByServer } from './postgres/errors.ts'
+export { errorCode } from './postgres/errors.ts'

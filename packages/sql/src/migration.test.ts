@@ -4,9 +4,9 @@ import type { MigrationSet } from './migration.ts'
 import { postgres } from './postgres/index.ts'
 import { rawSql, toText } from './statement.ts'
 import type { Execute } from './statement.ts'
-import { postgresTables } from './table-name.ts'
+import { schemaTables } from './table-name.ts'
 
-const tables = postgresTables('stepping')
+const tables = schemaTables('stepping')
 
 function set(...versions: number[]): MigrationSet {
   return {
@@ -30,8 +30,8 @@ function fakeDatabase(meta: Record<string, string> | undefined): {
     if (text.includes('to_regclass')) {
       return { rows: [{ found: meta !== undefined }], affected: 1 }
     }
-    if (text.startsWith('select key, value')) {
-      const rows = Object.entries(meta ?? {}).map(([key, value]) => ({ key, value }))
+    if (text.startsWith('select name, value')) {
+      const rows = Object.entries(meta ?? {}).map(([name, value]) => ({ name, value }))
       return { rows, affected: rows.length }
     }
     return { rows: [], affected: 0 }
@@ -97,7 +97,7 @@ describe('the version of a set', () => {
 })
 
 describe('printed migrations', () => {
-  const text = printMigrations(postgres, postgresTables('mine'), [postgres.migrations, set(1, 2)])
+  const text = printMigrations(postgres, schemaTables('mine'), [postgres.migrations, set(1, 2)])
 
   test('make the schema, the meta table, every set in order, and their versions', () => {
     const marks = [

@@ -27,13 +27,17 @@ export async function applyMigrations(
   set: MigrationSet,
   execute: Execute,
 ): Promise<void> {
-  await execute(dialect.lockMigrations(tables))
-  if (!(await dialect.hasMeta(tables, execute))) {
-    for (const statement of dialect.createMeta(tables)) await execute(statement)
+  await dialect.lockMigrations(tables, execute)
+  try {
+    if (!(await dialect.hasMeta(tables, execute))) {
+      for (const statement of dialect.createMeta(tables)) await execute(statement)
+    }
+    const found = versionOf(await readMeta(tables, execute), set)
+    if (found > latest(set)) throw schemaError('SCHEMA_NEWER', tables, set, found)
+    for (const statement of statementsAfter(dialect, tables, set, found)) await execute(statement)
+  } finally {
+    await dialect.unlockMigrations?.(tables, execute)
   }
-  const found = versionOf(await readMeta(tables, execute), set)
-  if (found > latest(set)) throw schemaError('SCHEMA_NEWER', tables, set, found)
-  for (const statement of statementsAfter(dialect, tables, set, found)) await execute(statement)
 }
 
 /** The SQL of whole sets as text, for those who apply DDL themselves. Running it twice fails, as DDL does. */
@@ -50,8 +54,8 @@ export function printMigrations(
 }
 
 export async function readMeta(tables: Tables, execute: Execute): Promise<Meta> {
-  const { rows } = await execute(sql`select key, value from ${tables.meta}`)
-  return new Map(rows.map((row) => [String(row['key']), String(row['value'])]))
+  const { rows } = await execute(sql`select name, value from ${tables.meta}`)
+  return new Map(rows.map((row) => [String(row['name']), String(row['value'])]))
 }
 
 /** `SCHEMA_MISSING`, `SCHEMA_OLDER` or `SCHEMA_NEWER`, unless the versions are equal. */
@@ -72,7 +76,7 @@ export function schemaError(
   set: MigrationSet,
   found: number,
 ): SteppingError {
-  const place = `The tables of ${set.component} in the schema "${tables.schema}"`
+  const place = `The tables of ${set.component} in ${tables.label}`
   const migrate = 'run `await stepping.migrate()` once when deploying'
   const texts = {
     SCHEMA_MISSING: `${place} do not exist: ${migrate}.`,

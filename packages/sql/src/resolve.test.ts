@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { postgres } from './postgres/index.ts'
 import { resolveBarrier } from './resolve.ts'
 import type { AnySqlDatabase } from './sql-database.ts'
-import { postgresTables } from './table-name.ts'
+import { schemaTables } from './table-name.ts'
 
 const key: BarrierKey = { gid: 'g1', notAfter: 1, identity: 'i' }
 const answer = vi.fn<typeof postgres.resolveBarrier>()
@@ -13,7 +13,7 @@ let connection: PromiseWithResolvers<void>
 const database = {
   ref: { name: 'orders', tenant: 'acme' },
   sqlDialect: { ...postgres, resolveBarrier: answer },
-  tables: postgresTables('stepping'),
+  tables: schemaTables('stepping'),
   async atomically(work) {
     await connection.promise
     return await work(async () => ({ rows: [], affected: 0 }))

@@ -1,6 +1,7 @@
 import { safeAge, SteppingError } from '@stepping/core'
 import type { DbContext } from '@stepping/core'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { postgres } from './postgres/index.ts'
 import { isSqlContext, isSqlDatabase, sqlDatabase } from './sql-database.ts'
 import type { SqlDatabase, SqlDriver } from './sql-database.ts'
 import { sql, toText } from './statement.ts'
@@ -13,13 +14,13 @@ const transaction = vi.fn<(work: (tx: Tx) => unknown, options?: string) => Promi
 
 function open(options: { tenant?: string; schema?: string } = {}): SqlDatabase<Tx, string> {
   const driver: SqlDriver<Tx, string> = {
-    dialect: 'postgres',
+    dialect: postgres,
     address: 'postgres://app@db:5432/shop',
     limits: { parallelTransactions: 'a fake' },
     readCommitted: 'read committed',
     run,
     transaction: transaction as SqlDriver<Tx, string>['transaction'],
-    bind: () => ({ execute: run, assertUsable: async () => {} }),
+    bind: () => ({ execute: run, opened: true, assertUsable: async () => {} }),
   }
   return sqlDatabase(driver, { name: 'orders', ...options })
 }
@@ -33,8 +34,8 @@ beforeEach(() => {
   run.mockImplementation(async (statement) => {
     const text = toText(statement, () => '?')
     if (text.includes('as now')) return result([{ now: Date.now() + skewMs }])
-    if (text.includes('select key, value')) {
-      return result(Object.entries(meta).map(([key, value]) => ({ key, value })))
+    if (text.includes('select name, value')) {
+      return result(Object.entries(meta).map(([name, value]) => ({ name, value })))
     }
     return result([])
   })

@@ -1,6 +1,7 @@
 import { describeError, describeRef, isSteppingError, safeAge, SteppingError } from '@stepping/core'
 import type {
   Barrier,
+  CommittableContext,
   Database,
   DatabaseLimits,
   DatabaseRef,
@@ -10,43 +11,74 @@ import type {
 import type { SqlDialect } from './dialect.ts'
 import { applyMigrations, readMeta, schemaError, versionError } from './migration.ts'
 import type { Meta, MigrationSet } from './migration.ts'
-import { postgres } from './postgres/index.ts'
 import { pruneRows } from './prune.ts'
 import { databaseChanged, resolveBarrier } from './resolve.ts'
 import type { Execute, SqlResult, Statement } from './statement.ts'
-import { postgresTables } from './table-name.ts'
 import type { Tables } from './table-name.ts'
 
 /** An open transaction that statements can be run in. */
 export interface SqlContext extends DbContext {
   readonly execute: Execute
+  /** What every insert that may outlive the transaction has to require; see `SqlDialect.isOpen`. */
+  readonly open: Statement
 }
 
+export type CommittableSqlContext = SqlContext & CommittableContext
+
+/** What an adapter knows of one open transaction. */
+export interface BoundTransaction {
+  readonly execute: Execute
+  /** This adapter's own `transaction` opened it; otherwise somebody else may end it at any moment. */
+  readonly opened: boolean
+  /** As `DbContext.assertUsable`. */
+  assertUsable(): Promise<void>
+  /** As `DbContext.provedCommit`. */
+  provedCommit?(): boolean
+}
+
+/** One that is committed through the context: drivers with begin and commit. */
+export type CommittableTransaction = BoundTransaction & Pick<CommittableContext, 'commit'>
+
 /** What an adapter says about its library. Everything else is the same for all of them. */
-export interface SqlDriver<Tx, O> {
-  readonly dialect: 'postgres'
+export interface SqlDriver<Tx, O, B extends BoundTransaction = BoundTransaction> {
+  readonly dialect: SqlDialect
   /** Where it connects to, without the password: for messages. */
   readonly address: string
   readonly limits: DatabaseLimits
-  /** The library's options for a READ COMMITTED transaction. */
+  /** The library's options for this library's own transactions: READ COMMITTED, where there are levels. */
   readonly readCommitted: O
   /** One statement on a connection of its own, committed when it resolves. */
   run(statement: Statement): Promise<SqlResult>
   /** As `Database.transaction`. */
   transaction<R>(work: (tx: Tx) => Promise<R>, options?: O): Promise<R>
   /** Binds to an open transaction of this database, or throws `TRANSACTION_UNUSABLE`. */
-  bind(tx: Tx): Omit<SqlContext, 'database'>
+  bind(tx: Tx): B
   /** Calls back for each notification until closed; `onLost` when the connection is gone. */
   listen?(channel: string, onNotify: () => void, onLost: () => void): Promise<() => Promise<void>>
 }
 
-export interface SqlDatabaseOptions {
+interface DatabaseName {
   /** Stored with every job: the name by which its database is found again. */
   readonly name: string
   readonly tenant?: string
+}
+
+/** For PostgreSQL. */
+export interface SchemaOptions extends DatabaseName {
   /** The schema of this library's tables. Default `stepping`. */
   readonly schema?: string
 }
+
+/** For databases without schemas. */
+export interface PrefixOptions extends DatabaseName {
+  /** What the names of this library's tables begin with. Default `stepping_`. */
+  readonly prefix?: string
+}
+
+export type SqlDatabaseOptions = SchemaOptions & PrefixOptions
+
+/** Where the tables are: each dialect reads what it has. */
+export type TablesOptions = Omit<SqlDatabaseOptions, keyof DatabaseName>
 
 const brand: unique symbol = Symbol.for('@stepping/sql.database/1')
 
@@ -73,7 +105,13 @@ export interface AnySqlDatabase extends Omit<
   readonly listen?: SqlDriver<never, unknown>['listen']
 }
 
-export interface SqlDatabase<Tx, O> extends AnySqlDatabase, Database<Tx, SqlContext, O> {}
+export interface SqlDatabase<Tx, O, C extends SqlContext = SqlContext>
+  extends AnySqlDatabase, Database<Tx, C, O> {}
+
+/** What a database's `context` gives: with `commit` exactly where the adapter has it. */
+type ContextOf<B extends BoundTransaction> = B extends CommittableTransaction
+  ? CommittableSqlContext
+  : SqlContext
 
 /** Recognised by a brand: two installed copies of this package have two classes. */
 export function isSqlDatabase(database: object): database is AnySqlDatabase {
@@ -86,32 +124,37 @@ export function isSqlContext(context: DbContext): context is SqlContext {
 }
 
 /** A Database from what an adapter says about its library. */
-export function sqlDatabase<Tx, O>(
-  driver: SqlDriver<Tx, O>,
+export function sqlDatabase<Tx, O, B extends BoundTransaction>(
+  driver: SqlDriver<Tx, O, B>,
   options: SqlDatabaseOptions,
-): SqlDatabase<Tx, O> {
+): SqlDatabase<Tx, O, ContextOf<B>> {
   return new DriverDatabase(driver, options)
 }
 
-class DriverDatabase<Tx, O> implements SqlDatabase<Tx, O> {
+class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
+  Tx,
+  O,
+  ContextOf<B>
+> {
   readonly [brand] = true
   readonly ref: DatabaseRef
-  readonly dialect: 'postgres'
-  readonly sqlDialect: SqlDialect = postgres
+  readonly dialect: SqlDialect['name']
+  readonly sqlDialect: SqlDialect
   readonly tables: Tables
   readonly limits: DatabaseLimits
   readonly barrier: Barrier
   readonly once: OnceRows
   readonly listen?: SqlDriver<Tx, O>['listen']
-  readonly #driver: SqlDriver<Tx, O>
+  readonly #driver: SqlDriver<Tx, O, B>
   #meta: Meta | undefined
 
-  constructor(driver: SqlDriver<Tx, O>, { name, tenant, schema = 'stepping' }: SqlDatabaseOptions) {
+  constructor(driver: SqlDriver<Tx, O, B>, { name, tenant, ...where }: SqlDatabaseOptions) {
     this.#driver = driver
     this.ref = tenant === undefined ? { name } : { name, tenant }
-    this.dialect = driver.dialect
+    this.sqlDialect = driver.dialect
+    this.dialect = driver.dialect.name
     this.limits = driver.limits
-    this.tables = postgresTables(schema)
+    this.tables = driver.dialect.tables(where)
     this.barrier = this.#barrier()
     this.once = this.#once()
     if (driver.listen) this.listen = driver.listen.bind(driver)
@@ -135,8 +178,19 @@ class DriverDatabase<Tx, O> implements SqlDatabase<Tx, O> {
     return await this.#driver.transaction(work, options)
   }
 
-  context(tx: Tx): SqlContext {
-    return { database: this, ...this.#driver.bind(tx) }
+  context(tx: Tx): ContextOf<B> {
+    const bound = this.#driver.bind(tx)
+    const token = bound.opened ? undefined : crypto.randomUUID()
+    const context = {
+      ...bound,
+      database: this,
+      open: this.sqlDialect.isOpen(token),
+      assertUsable: async () => {
+        await bound.assertUsable()
+        if (token !== undefined) await this.sqlDialect.markOpen(bound.execute, token)
+      },
+    }
+    return context as unknown as ContextOf<B>
   }
 
   async identity(context?: DbContext): Promise<string> {
@@ -189,9 +243,10 @@ class DriverDatabase<Tx, O> implements SqlDatabase<Tx, O> {
     const { sqlDialect: dialect, tables } = this
     return {
       insert: async (context, key) => {
-        const { execute } = sqlContext(context)
-        const found = await dialect.insertBarrier(tables, execute, key)
+        const { execute, open } = sqlContext(context)
+        const found = await dialect.insertBarrier(tables, execute, key, open)
         if (found === 'inserted') return
+        if (found === 'lost') throw transactionLost(key.gid)
         if (found === 'changed') throw databaseChanged(this.ref, key.gid)
         if (found === 'expired') throw expired('BARRIER_EXPIRED', `Job ${key.gid}`, key.gid)
         const { rows } = await execute(dialect.readReason(tables, key.gid))
@@ -264,6 +319,15 @@ class DriverDatabase<Tx, O> implements SqlDatabase<Tx, O> {
 function sqlContext(context: DbContext): SqlContext {
   if (isSqlContext(context)) return context
   throw new SteppingError('TRANSACTION_UNUSABLE', 'This context does not belong to a SQL database.')
+}
+
+/** Nothing was written: the caller's transaction ended while this library was still at work in it. */
+export function transactionLost(gid: string): SteppingError {
+  return new SteppingError(
+    'TRANSACTION_LOST',
+    `The transaction of job ${gid} is not open any more: it ended while the job was being tied to it, and the job was dropped. Await prepareAndInsertBarrier() before anything that can end the transaction.`,
+    { gid },
+  )
 }
 
 function expired(

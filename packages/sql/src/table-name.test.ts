@@ -1,21 +1,21 @@
 import { describe, expect, test } from 'vitest'
-import { postgresTables } from './table-name.ts'
+import { schemaTables } from './table-name.ts'
 
 describe('the tables of a schema', () => {
   test('are quoted and qualified', () => {
-    const { barrier, once, meta, table } = postgresTables('user')
+    const { barrier, once, meta, table } = schemaTables('user')
     const names = [barrier, once, meta, table('job')].map(({ strings }) => strings.join(''))
     expect(names).toEqual(['"user"."barrier"', '"user"."once"', '"user"."meta"', '"user"."job"'])
   })
 
   test.each(['s', '_private', 'app_2', 'a'.repeat(63)])('may be in %s', (schema) => {
-    expect(postgresTables(schema).schema).toBe(schema)
+    expect(schemaTables(schema).namespace).toBe(schema)
   })
 
   test.each(['', 'Stepping', '2nd', 'a-b', 'a.b', 'a"b', 'a b', 'a\n', 'é', 'a'.repeat(64)])(
     'may not be in %j, which would have to be quoted or is cut off',
     (schema) => {
-      expect(() => postgresTables(schema)).toThrow(
+      expect(() => schemaTables(schema)).toThrow(
         expect.objectContaining({
           code: 'DATABASE_INVALID',
           message: expect.stringContaining(JSON.stringify(schema)),

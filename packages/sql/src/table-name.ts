@@ -4,7 +4,10 @@ import type { Statement } from './statement.ts'
 
 /** The tables of this library in one database. */
 export interface Tables {
-  readonly schema: string
+  /** The schema, or the prefix where a database has no schemas: what keeps two sets of tables apart. */
+  readonly namespace: string
+  /** For messages: `the schema "stepping"`, `the prefix "stepping_"`. */
+  readonly label: string
   readonly barrier: Statement
   readonly once: Statement
   readonly meta: Statement
@@ -18,14 +21,41 @@ export interface Tables {
  *
  * @throws SteppingError `DATABASE_INVALID` for a schema name that is not a plain identifier.
  */
-export function postgresTables(schema: string): Tables {
+export function schemaTables(schema: string = 'stepping'): Tables {
   // 63 bytes is where PostgreSQL cuts an identifier off, silently.
-  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
-    throw new SteppingError(
-      'DATABASE_INVALID',
-      `The schema name ${JSON.stringify(schema)} is not usable: take lower-case letters, digits and '_', at most 63.`,
-    )
+  assertIdentifier('schema name', schema, 63)
+  return tablesOf(schema, `the schema "${schema}"`, (name) => `"${schema}"."${name}"`)
+}
+
+/**
+ * Table names that begin with a prefix, for databases without schemas.
+ *
+ * @throws SteppingError `DATABASE_INVALID` for a prefix that is not a plain identifier.
+ */
+export function prefixTables(
+  quote: (identifier: string) => string,
+  prefix: string = 'stepping_',
+): Tables {
+  assertIdentifier('table prefix', prefix, 40)
+  return tablesOf(prefix, `the prefix "${prefix}"`, (name) => quote(`${prefix}${name}`))
+}
+
+function tablesOf(namespace: string, label: string, quoted: (name: string) => string): Tables {
+  const table = (name: string): Statement => rawSql(quoted(name))
+  return {
+    namespace,
+    label,
+    barrier: table('barrier'),
+    once: table('once'),
+    meta: table('meta'),
+    table,
   }
-  const table = (name: string): Statement => rawSql(`"${schema}"."${name}"`)
-  return { schema, barrier: table('barrier'), once: table('once'), meta: table('meta'), table }
+}
+
+function assertIdentifier(what: string, name: string, longest: number): void {
+  if (new RegExp(`^[a-z_][a-z0-9_]{0,${longest - 1}}$`).test(name)) return
+  throw new SteppingError(
+    'DATABASE_INVALID',
+    `The ${what} ${JSON.stringify(name)} is not usable: take lower-case letters, digits and '_', at most ${longest}.`,
+  )
 }

@@ -4,45 +4,45 @@ import { decodeDatabase, decodeSteps } from './job-content.ts'
 import type { Claim, Settlement } from './job-store.ts'
 import type { Standing } from './was-written.ts'
 
-/** A row as the statements select it, whatever the driver. */
+/** A row as the statements select it. Drivers differ in what they make of numbers and booleans. */
 export type Row = Record<string, unknown>
 
 export function claimOf(row: Row): Claim {
   return {
     gid: row['gid'] as string,
-    token: row['lease_token'] as number,
+    token: Number(row['lease_token']),
     state: row['state'] as ActiveState,
     steps: decodeSteps(row['steps'] as string),
-    cursor: row['cursor'] as number,
-    attempts: row['attempts'] as number,
+    cursor: Number(row['cursor']),
+    attempts: Number(row['attempts']),
     ...decodeDatabase(row['database'] as string | null),
   }
 }
 
 export function standingOf(row: Row): Standing {
   return {
-    token: row['lease_token'] as number,
-    cursor: row['cursor'] as number,
+    token: Number(row['lease_token']),
+    cursor: Number(row['cursor']),
     state: row['state'] as JobState,
-    leased: row['leased'] as boolean,
+    leased: isTrue(row['leased']),
   }
 }
 
 export function viewOf(row: Row): JobView {
   const steps = decodeSteps(row['steps'] as string)
-  const done = (row['cursor'] as number | null) ?? steps.length
-  const finishedAt = row['finished_at'] as number | null
+  const done = row['cursor'] === null ? steps.length : Number(row['cursor'])
+  const finishedAt = row['finished_at']
   return {
     gid: row['gid'] as string,
     app: row['app'] as string,
     state: row['state'] as JobState,
     steps: steps.map(({ name }, index) => ({ name, done: index < done })),
-    attempts: row['attempts'] as number,
+    attempts: Number(row['attempts']),
     lastError: row['last_error'] as string | null,
-    running: row['running'] as boolean,
-    dueAt: new Date(row['due_at'] as number),
-    createdAt: new Date(row['created_at'] as number),
-    finishedAt: finishedAt === null ? null : new Date(finishedAt),
+    running: isTrue(row['running']),
+    dueAt: timeOf(row['due_at']),
+    createdAt: timeOf(row['created_at']),
+    finishedAt: finishedAt === null ? null : timeOf(finishedAt),
   }
 }
 
@@ -54,4 +54,16 @@ export function storable(settlement: Settlement): Settlement {
 
 export function gidsOf(rows: readonly Row[]): Set<string> {
   return new Set(rows.map((row) => row['gid'] as string))
+}
+
+export function numberOrNull(value: unknown): number | null {
+  return value === null || value === undefined ? null : Number(value)
+}
+
+function timeOf(epochMs: unknown): Date {
+  return new Date(Number(epochMs))
+}
+
+function isTrue(value: unknown): boolean {
+  return Number(value) === 1
 }

@@ -1,5 +1,13 @@
 import type { JobRecord, JobState, JobView } from '@stepping/core'
-import type { MigrationSet, Statement, Tables } from '@stepping/sql'
+import type {
+  AnySqlDatabase,
+  Execute,
+  Inserted,
+  MigrationSet,
+  Statement,
+  Tables,
+} from '@stepping/sql'
+import type { Row } from './job-rows.ts'
 import type { ClaimRequest, HeldLease, LeaseRequest, Settlement } from './job-store.ts'
 
 export interface JobInsert {
@@ -12,29 +20,49 @@ export interface JobInsert {
   readonly lease?: LeaseRequest | undefined
 }
 
-/** What a SQL job store says to one database product: the same names in each dialect. */
+type Rows = Promise<readonly Row[]>
+
+/**
+ * What a SQL job store says to one database product: the same names in each dialect. Each call is
+ * one transaction, however many statements it takes.
+ */
 export interface JobStatements {
   readonly migrations: MigrationSet
-  /** One row: `open` (the clock is before the record's `notAfter`) and `inserted`. */
-  insertJob(tables: Tables, insert: JobInsert): Statement
+  /** On a connection of its own, or in a user's transaction: `lost` when `open` does not hold there. */
+  insertJob(
+    tables: Tables,
+    execute: Execute,
+    insert: JobInsert,
+    open: Statement,
+  ): Promise<Inserted | 'lost'>
   /** The `lease_token`; no row when the job is not prepared (any more). */
-  submitPrepared(tables: Tables, job: JobRecord, lease?: LeaseRequest): Statement
+  submitPrepared(database: AnySqlDatabase, job: JobRecord, lease?: LeaseRequest): Rows
   /** `app`, `state`, `steps`, `database`: what is stored under a gid. */
-  readContent(tables: Tables, gid: string): Statement
-  notify(channel: string): Statement
+  readContent(database: AnySqlDatabase, gid: string): Rows
+  /** Where the database can tell other processes something. */
+  notify?(database: AnySqlDatabase, channel: string): Rows
   /** The jobs handed out, and one row without a gid that says what comes next. */
-  claimJobs(tables: Tables, request: ClaimRequest): Statement
+  claimJobs(database: AnySqlDatabase, request: ClaimRequest): Rows
   /** The gids whose lease was still this holder's. */
-  renewLeases(tables: Tables, held: readonly HeldLease[], leaseMs: number): Statement
+  renewLeases(database: AnySqlDatabase, held: readonly HeldLease[], leaseMs: number): Rows
   /** The gids that were written. */
-  settleJobs(tables: Tables, settlements: readonly Settlement[], keepHistory: boolean): Statement
+  settleJobs(
+    database: AnySqlDatabase,
+    settlements: readonly Settlement[],
+    keepHistory: boolean,
+  ): Rows
   /** `gid`, `lease_token`, `cursor`, `state`, and `leased`: whether the lease was not given up. */
-  readCursors(tables: Tables, gids: readonly string[]): Statement
-  findJob(tables: Tables, gid: string): Statement
-  retryJob(tables: Tables, gid: string): Statement
-  endJob(tables: Tables, seen: JobView, as: 'cancelled' | 'rolledBack'): Statement
-  countJobs(tables: Tables, app: string): Statement
-  /** Without `historyMs` the history is left to the processes that keep one. */
-  pruneJobs(tables: Tables, limit: number, historyMs: number | null): Statement
-  listAmong(tables: Tables, gids: readonly string[], states: readonly JobState[]): Statement
+  readCursors(database: AnySqlDatabase, gids: readonly string[]): Rows
+  /** As `viewOf` reads them; times as epoch milliseconds. */
+  findJob(database: AnySqlDatabase, gid: string): Rows
+  /** The gid, if the job was there and not over. */
+  retryJob(database: AnySqlDatabase, gid: string): Rows
+  /** The gid, if the job stood as seen. */
+  endJob(database: AnySqlDatabase, seen: JobView, as: 'cancelled' | 'rolledBack'): Rows
+  /** `state` and `count`. */
+  countJobs(database: AnySqlDatabase, app: string): Rows
+  /** How many rows of `jobs` and of `history`. Without `historyMs` the history is left to the processes that keep one. */
+  pruneJobs(database: AnySqlDatabase, limit: number, historyMs: number | null): Rows
+  /** The gids among these whose job is in one of the states. */
+  listAmong(database: AnySqlDatabase, gids: readonly string[], states: readonly JobState[]): Rows
 }

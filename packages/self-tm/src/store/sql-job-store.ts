@@ -1,7 +1,7 @@
 import { SteppingError } from '@stepping/core'
 import type { DatabaseIdentity, DbContext, JobRecord, JobState, JobView } from '@stepping/core'
-import { errorCode, isRolledBackByServer, isSqlContext, isSqlDatabase } from '@stepping/sql'
-import type { AnySqlDatabase, Execute, SqlContext, SqlResult, Statement } from '@stepping/sql'
+import { isSqlContext, isSqlDatabase, rawSql, transactionLost } from '@stepping/sql'
+import type { AnySqlDatabase, Execute, SqlContext, Statement } from '@stepping/sql'
 import { activeStates } from '../job-state.ts'
 import {
   assertSameContent,
@@ -11,7 +11,8 @@ import {
   isSentOnce,
 } from './job-content.ts'
 import type { JobContent } from './job-content.ts'
-import { claimOf, gidsOf, standingOf, storable, viewOf } from './job-rows.ts'
+import { claimOf, gidsOf, numberOrNull, standingOf, storable, viewOf } from './job-rows.ts'
+import type { Row } from './job-rows.ts'
 import type {
   Claimed,
   ClaimRequest,
@@ -40,9 +41,13 @@ export function sqlJobStore(database: AnySqlDatabase, options: SqlJobStoreOption
   return new SqlJobStore(database, options)
 }
 
+const statementsOf: Partial<Record<AnySqlDatabase['dialect'], JobStatements>> = {
+  postgres: postgresStatements,
+}
+
 class SqlJobStore implements JobStore {
   readonly database: AnySqlDatabase
-  readonly #statements: JobStatements = postgresStatements
+  readonly #statements: JobStatements
   readonly #samePlace = new WeakMap<AnySqlDatabase, boolean>()
   readonly #history: { readonly keepMs: number } | undefined
   readonly #queryPreparedAfterMs: number
@@ -51,12 +56,14 @@ class SqlJobStore implements JobStore {
 
   constructor(database: AnySqlDatabase, options: SqlJobStoreOptions) {
     this.database = database
+    this.#statements = statementsOf[database.dialect]!
     this.#history = options.history
     this.#queryPreparedAfterMs = options.queryPreparedAfterMs ?? 10_000
     const { listen } = database
-    if (!listen) return
-    const channel = (app: string): string => channelOf(database.tables.schema, app)
-    this.notify = async (app) => void (await this.#run(this.#statements.notify(channel(app))))
+    const statements = this.#statements
+    if (!listen || !statements.notify) return
+    const channel = (app: string): string => channelOf(database.tables.namespace, app)
+    this.notify = async (app) => void (await statements.notify!(database, channel(app)))
     this.listen = (app, onNotify, onLost) => listen(channel(app), onNotify, onLost)
   }
 
@@ -70,7 +77,7 @@ class SqlJobStore implements JobStore {
 
   async prepare(job: JobRecord): Promise<void> {
     await this.assertReady()
-    const inserted = await this.#insert((statement) => this.#run(statement), {
+    const inserted = await this.#insertAlone({
       job,
       state: 'prepared',
       dueInMs: this.#queryPreparedAfterMs,
@@ -95,13 +102,15 @@ class SqlJobStore implements JobStore {
     if (!isSqlContext(context) || !(await this.#reaches(context, job))) return false
     await this.assertReady(context.database === this.database ? context : undefined)
     await before?.()
-    const inserted = await this.#insert((statement) => context.execute(statement), {
+    const { execute, open } = context
+    const insert: JobInsert = {
       job,
       state: 'submitted',
       dueInMs: 0,
       keep: !isSentOnce(job, true),
       lease,
-    })
+    }
+    const inserted = await this.#insert(execute, insert, open)
     if (inserted) return true
     throw new SteppingError(
       'JOB_DUPLICATE',
@@ -111,12 +120,12 @@ class SqlJobStore implements JobStore {
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {
-    const { rows } = await this.#run(this.#statements.claimJobs(this.database.tables, request))
+    const rows = await this.#run((says) => says.claimJobs(this.database, request))
     const ahead = rows.find((row) => row['gid'] === null)
     const unknown = ahead?.['unknown_steps'] as string | null
     return {
       claims: rows.filter((row) => row !== ahead).map(claimOf),
-      nextInMs: ahead?.['next_in_ms'] as number | null,
+      nextInMs: numberOrNull(ahead?.['next_in_ms']),
       unknownSteps:
         request.lookAheadMs === undefined ? null : (JSON.parse(unknown ?? '[]') as string[]),
     }
@@ -124,29 +133,23 @@ class SqlJobStore implements JobStore {
 
   async renew(held: readonly HeldLease[], leaseMs: number): Promise<ReadonlySet<string>> {
     const leases = held.map(({ gid, token }) => ({ gid, token }))
-    const { rows } = await this.#run(
-      this.#statements.renewLeases(this.database.tables, leases, leaseMs),
-    )
-    return gidsOf(rows)
+    return gidsOf(await this.#run((says) => says.renewLeases(this.database, leases, leaseMs)))
   }
 
   async settle(settlements: readonly Settlement[]): Promise<ReadonlyMap<string, SettleResult>> {
-    const { tables } = this.database
-    const { rows } = await this.#run(
-      this.#statements.settleJobs(tables, settlements.map(storable), this.#history !== undefined),
+    const keepHistory = this.#history !== undefined
+    const written = gidsOf(
+      await this.#run((says) =>
+        says.settleJobs(this.database, settlements.map(storable), keepHistory),
+      ),
     )
-    const written = gidsOf(rows)
     const missed = settlements.filter(({ gid }) => !written.has(gid))
     const results = new Map<string, SettleResult>([...written].map((gid) => [gid, 'saved']))
     if (missed.length === 0) return results
     // Not written may mean: written before, by a call whose answer was lost.
-    const found = await this.#run(
-      this.#statements.readCursors(
-        tables,
-        missed.map(({ gid }) => gid),
-      ),
-    )
-    const standing = new Map(found.rows.map((row) => [row['gid'] as string, standingOf(row)]))
+    const gids = missed.map(({ gid }) => gid)
+    const found = await this.#run((says) => says.readCursors(this.database, gids))
+    const standing = new Map(found.map((row) => [row['gid'] as string, standingOf(row)]))
     for (const settlement of missed) {
       results.set(
         settlement.gid,
@@ -156,13 +159,12 @@ class SqlJobStore implements JobStore {
     return results
   }
 
-  /** SQLSTATE classes 22 (data exception), 23 (integrity) and 54 (program limit). */
   isRefusal(error: unknown): boolean {
-    return /^(22|23|54)/.test(errorCode(error) ?? '')
+    return this.database.sqlDialect.isRefusal(error)
   }
 
   async find(gid: string): Promise<JobView | null> {
-    const { rows } = await this.#run(this.#statements.findJob(this.database.tables, gid))
+    const rows = await this.#run((says) => says.findJob(this.database, gid))
     return rows[0] ? viewOf(rows[0]) : null
   }
 
@@ -171,27 +173,24 @@ class SqlJobStore implements JobStore {
   }
 
   async retry(gid: string): Promise<boolean> {
-    const { rows } = await this.#run(this.#statements.retryJob(this.database.tables, gid))
-    return rows.length > 0
+    return (await this.#run((says) => says.retryJob(this.database, gid))).length > 0
   }
 
   async end(seen: JobView, as: 'cancelled' | 'rolledBack'): Promise<boolean> {
-    const { rows } = await this.#run(this.#statements.endJob(this.database.tables, seen, as))
-    return rows.length > 0
+    return (await this.#run((says) => says.endJob(this.database, seen, as))).length > 0
   }
 
   async overview(app: string): Promise<{ prepared: number; submitted: number; parked: number }> {
-    const { rows } = await this.#run(this.#statements.countJobs(this.database.tables, app))
-    const counts = new Map(rows.map((row) => [row['state'], row['count'] as number]))
+    const rows = await this.#run((says) => says.countJobs(this.database, app))
+    const counts = new Map(rows.map((row) => [row['state'], Number(row['count'])]))
     const count = (state: JobState): number => counts.get(state) ?? 0
     return { prepared: count('prepared'), submitted: count('submitted'), parked: count('parked') }
   }
 
   async prune(limit: number): Promise<number> {
-    const { rows } = await this.#run(
-      this.#statements.pruneJobs(this.database.tables, limit, this.#history?.keepMs ?? null),
-    )
-    return (rows[0]?.['jobs'] as number) + (rows[0]?.['history'] as number)
+    const keepMs = this.#history?.keepMs ?? null
+    const rows = await this.#run((says) => says.pruneJobs(this.database, limit, keepMs))
+    return Number(rows[0]?.['jobs']) + Number(rows[0]?.['history'])
   }
 
   async over(gids: readonly string[]): Promise<ReadonlySet<string>> {
@@ -203,10 +202,8 @@ class SqlJobStore implements JobStore {
   }
 
   async #submitPrepared(job: JobRecord, lease: LeaseRequest | undefined): Promise<Submitted> {
-    const { rows } = await this.#run(
-      this.#statements.submitPrepared(this.database.tables, job, lease),
-    )
-    if (rows[0]) return { started: true, ...(lease && { token: rows[0]['lease_token'] as number }) }
+    const rows = await this.#run((says) => says.submitPrepared(this.database, job, lease))
+    if (rows[0]) return { started: true, ...(lease && { token: Number(rows[0]['lease_token']) }) }
     const stored = await this.#content(job.gid)
     if (!stored) {
       throw new SteppingError(
@@ -225,7 +222,7 @@ class SqlJobStore implements JobStore {
   }
 
   async #create(job: JobRecord, lease: LeaseRequest | undefined): Promise<Submitted> {
-    const inserted = await this.#insert((statement) => this.#run(statement), {
+    const inserted = await this.#insertAlone({
       job,
       state: 'submitted',
       dueInMs: 0,
@@ -238,9 +235,17 @@ class SqlJobStore implements JobStore {
     return { started: false }
   }
 
-  async #insert(execute: Execute, insert: JobInsert): Promise<boolean> {
-    const { rows } = await execute(this.#statements.insertJob(this.database.tables, insert))
-    if (rows[0]?.['open'] === true) return rows[0]['inserted'] === true
+  async #insertAlone(insert: JobInsert): Promise<boolean> {
+    const { database } = this
+    const execute: Execute = (statement) => this.#run(() => database.run(statement))
+    return await this.#insert(execute, insert, rawSql('true'))
+  }
+
+  /** Whether it was: false when there is a row already. */
+  async #insert(execute: Execute, insert: JobInsert, open: Statement): Promise<boolean> {
+    const found = await this.#statements.insertJob(this.database.tables, execute, insert, open)
+    if (found === 'lost') throw transactionLost(insert.job.gid)
+    if (found !== 'expired') return found === 'inserted'
     throw new SteppingError(
       'BARRIER_EXPIRED',
       `Job ${insert.job.gid} was created too long ago to be stored now. Create it again.`,
@@ -262,23 +267,22 @@ class SqlJobStore implements JobStore {
   }
 
   async #content(gid: string): Promise<(JobContent & { state: JobState }) | undefined> {
-    const { rows } = await this.#run(this.#statements.readContent(this.database.tables, gid))
+    const rows = await this.#run((says) => says.readContent(this.database, gid))
     return rows[0] as unknown as (JobContent & { state: JobState }) | undefined
   }
 
   async #among(gids: readonly string[], states: readonly JobState[]): Promise<ReadonlySet<string>> {
     if (gids.length === 0) return new Set()
-    const { rows } = await this.#run(this.#statements.listAmong(this.database.tables, gids, states))
-    return gidsOf(rows)
+    return gidsOf(await this.#run((says) => says.listAmong(this.database, gids, states)))
   }
 
-  /** A deadlock or a serialization failure undid the statement whole: it is sent again. */
-  async #run(statement: Statement): Promise<SqlResult> {
+  /** A deadlock or a serialization failure undid it whole: it is sent again. */
+  async #run<R = readonly Row[]>(ask: (says: JobStatements) => Promise<R>): Promise<R> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.database.run(statement)
+        return await ask(this.#statements)
       } catch (error) {
-        if (attempt === 5 || !isRolledBackByServer(error)) throw error
+        if (attempt === 5 || !this.database.sqlDialect.isRolledBack(error)) throw error
       }
     }
   }

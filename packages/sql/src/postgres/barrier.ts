@@ -1,5 +1,5 @@
 import type { BarrierKey } from '@stepping/core'
-import type { Inserted } from '../dialect.ts'
+import type { Inserted, NotInserted } from '../dialect.ts'
 import { sql } from '../statement.ts'
 import type { Execute, Statement } from '../statement.ts'
 import type { Tables } from '../table-name.ts'
@@ -14,22 +14,24 @@ export async function insertBarrier(
   { barrier, meta }: Tables,
   execute: Execute,
   { gid, notAfter, identity }: BarrierKey,
-): Promise<Inserted | 'changed'> {
+  open: Statement,
+): Promise<Inserted | NotInserted> {
   const { rows } = await execute(sql`
     with guard as materialized (
-      select clock_timestamp() < to_timestamp(${notAfter}::float8 / 1000) as open, ${durableCommit} as durable,
-        exists (select 1 from ${meta} where key = 'identity' and value = ${identity}::text) as same
+      select clock_timestamp() < to_timestamp(${notAfter}::float8 / 1000) as timely, ${open} as open, ${durableCommit} as durable,
+        exists (select 1 from ${meta} where name = 'identity' and value = ${identity}::text) as same
     ), inserted as (
       insert into ${barrier} (trans_type, gid, branch_id, op, barrier_id, reason)
-      select 'msg', ${gid}::text, '00', 'msg', '01', 'msg' from guard where open and same and durable is not null
+      select 'msg', ${gid}::text, '00', 'msg', '01', 'msg' from guard where timely and open and same and durable is not null
       on conflict (gid, branch_id, op, barrier_id) do nothing
       returning 1
     )
-    select open, same, exists (select 1 from inserted) as inserted from guard`)
+    select timely, open, same, exists (select 1 from inserted) as inserted from guard`)
   const row = rows[0]
   if (row?.['inserted'] === true) return 'inserted'
   if (row?.['same'] !== true) return 'changed'
-  return row['open'] === true ? 'exists' : 'expired'
+  if (row['open'] !== true) return 'lost'
+  return row['timely'] === true ? 'exists' : 'expired'
 }
 
 export function readReason({ barrier }: Tables, gid: string): Statement {
@@ -51,18 +53,18 @@ export async function resolveBarrier(
     select set_config('lock_timeout', '100ms', true), set_config('statement_timeout', '2s', true), ${durableCommit}`)
   const { rows } = await execute(sql`
     with guard as materialized (
-      select clock_timestamp() < to_timestamp(${notAfter}::float8 / 1000) as open,
-        exists (select 1 from ${meta} where key = 'identity' and value = ${identity}::text) as same
+      select clock_timestamp() < to_timestamp(${notAfter}::float8 / 1000) as timely,
+        exists (select 1 from ${meta} where name = 'identity' and value = ${identity}::text) as same
     ), decided as (
       insert into ${barrier} as b (trans_type, gid, branch_id, op, barrier_id, reason)
-      select 'msg', ${gid}::text, '00', 'msg', '01', 'rollback' from guard where open and same
+      select 'msg', ${gid}::text, '00', 'msg', '01', 'rollback' from guard where timely and same
       on conflict (gid, branch_id, op, barrier_id) do update set reason = b.reason
       returning reason
     )
-    select open, same, (select reason from decided) as reason from guard`)
+    select timely, same, (select reason from decided) as reason from guard`)
   const row = rows[0]
   if (row?.['same'] !== true) return 'changed'
-  if (row['open'] !== true) return 'expired'
+  if (row['timely'] !== true) return 'expired'
   const reason = row['reason']
   if (reason === 'msg' || reason === 'rollback') return reason
   // A missing row must never be taken for an outcome.

@@ -1,12 +1,6 @@
 import { SteppingError } from '@stepping/core'
 import { describe, expect, test } from 'vitest'
-import {
-  errorCode,
-  isMissingTable,
-  isRolledBackByServer,
-  isUndecided,
-  isUnreachable,
-} from './errors.ts'
+import { errorCode, isMissingTable, isRolledBack, isUndecided, isUnreachable } from './errors.ts'
 
 function withCode(code: string, cause?: unknown): Error {
   return Object.assign(new Error('driver', { cause }), { code })
@@ -67,7 +61,7 @@ describe('errors of the server', () => {
     ['55P03', false],
     ['57014', false],
   ])('%s undid the statement: %s', (code, undone) => {
-    expect(isRolledBackByServer(withCode(code))).toBe(undone)
+    expect(isRolledBack(withCode(code))).toBe(undone)
   })
 
   test.each([

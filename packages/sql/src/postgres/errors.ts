@@ -13,9 +13,14 @@ export function isUndecided(error: unknown): boolean {
   return ['55P03', '57014', '40001', '40P01'].includes(errorCode(error) ?? '')
 }
 
-/** 40001 and 40P01: the server undid the statement; it may be sent again. */
-export function isRolledBackByServer(error: unknown): boolean {
+/** 40001 serialization failure, 40P01 deadlock. */
+export function isRolledBack(error: unknown): boolean {
   return ['40001', '40P01'].includes(errorCode(error) ?? '')
+}
+
+/** SQLSTATE classes 22 (data exception), 23 (integrity) and 54 (program limit). */
+export function isRefusal(error: unknown): boolean {
+  return /^(22|23|54)/.test(errorCode(error) ?? '')
 }
 
 /** 42P01 undefined table, 3F000 undefined schema. */

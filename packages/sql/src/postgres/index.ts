@@ -1,7 +1,8 @@
 import type { SqlDialect } from '../dialect.ts'
 import * as barrier from './barrier.ts'
-import { isMissingTable, isUndecided, isUnreachable } from './errors.ts'
+import { isMissingTable, isRefusal, isRolledBack, isUndecided, isUnreachable } from './errors.ts'
 import * as once from './once.ts'
+import * as openTransaction from './open-transaction.ts'
 import * as prune from './prune.ts'
 import * as schema from './schema.ts'
 
@@ -9,10 +10,13 @@ import * as schema from './schema.ts'
 export const postgres: SqlDialect = {
   name: 'postgres',
   ...schema,
+  ...openTransaction,
   ...barrier,
   ...once,
   ...prune,
   isUndecided,
+  isRolledBack,
+  isRefusal,
   isUnreachable,
   isMissingTable,
 }

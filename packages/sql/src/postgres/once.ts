@@ -13,16 +13,16 @@ export async function takeOnce(
 ): Promise<Inserted> {
   const { rows } = await execute(sql`
     with guard as materialized (
-      select clock_timestamp() < to_timestamp(${notAfter}::float8 / 1000) as open, ${durableCommit} as durable
+      select clock_timestamp() < to_timestamp(${notAfter}::float8 / 1000) as timely, ${durableCommit} as durable
     ), inserted as (
       insert into ${once} (gid, step, key, owner)
-      select ${gid}::text, ${index}::int, ${key}::text, ${owner}::text from guard where open and durable is not null
+      select ${gid}::text, ${index}::int, ${key}::text, ${owner}::text from guard where timely and durable is not null
       on conflict (gid, step, key, owner) do nothing
       returning 1
     )
-    select open, exists (select 1 from inserted) as inserted from guard`)
+    select timely, exists (select 1 from inserted) as inserted from guard`)
   if (rows[0]?.['inserted'] === true) return 'inserted'
-  return rows[0]?.['open'] === true ? 'exists' : 'expired'
+  return rows[0]?.['timely'] === true ? 'exists' : 'expired'
 }
 
 export function readOnce({ once }: Tables, { gid, index, key, owner }: OnceKey): Statement {

@@ -1,6 +1,7 @@
 import type { MigrationSet } from '../migration.ts'
 import { rawSql, sql } from '../statement.ts'
 import type { Execute, Statement } from '../statement.ts'
+import { schemaTables } from '../table-name.ts'
 import type { Tables } from '../table-name.ts'
 
 export const migrations: MigrationSet = {
@@ -39,34 +40,39 @@ create table ${once} (
   ],
 }
 
-/** Until the end of the transaction; one lock per schema, so that two apps do not wait for each other. */
-export function lockMigrations({ schema }: Tables): Statement {
-  return sql`select pg_advisory_xact_lock(hashtextextended(${`stepping:${schema}`}::text, 0))`
+export function tables({ schema }: { readonly schema?: string }): Tables {
+  return schemaTables(schema)
 }
 
-export async function hasMeta({ schema }: Tables, execute: Execute): Promise<boolean> {
+/** Until the end of the transaction; one lock per schema, so that two apps do not wait for each other. */
+export async function lockMigrations({ namespace }: Tables, execute: Execute): Promise<void> {
+  const name = `stepping:${namespace}`
+  await execute(sql`select pg_advisory_xact_lock(hashtextextended(${name}::text, 0))`)
+}
+
+export async function hasMeta({ namespace }: Tables, execute: Execute): Promise<boolean> {
   const { rows } = await execute(
-    sql`select to_regclass(${`"${schema}"."meta"`}::text) is not null as found`,
+    sql`select to_regclass(${`"${namespace}"."meta"`}::text) is not null as found`,
   )
   return rows[0]?.['found'] === true
 }
 
 /** The identity is written once and tells this database from every other one of the same name. */
-export function createMeta({ schema, meta }: Tables): readonly Statement[] {
+export function createMeta({ namespace, meta }: Tables): readonly Statement[] {
   return [
     // `create schema if not exists` asks for the right to create one even where it exists.
     rawSql(
-      `do $$ begin if to_regnamespace('"${schema}"') is null then create schema "${schema}"; end if; end $$`,
+      `do $$ begin if to_regnamespace('"${namespace}"') is null then create schema "${namespace}"; end if; end $$`,
     ),
-    sql`create table ${meta} (key text primary key, value text not null)`,
-    sql`insert into ${meta} (key, value) values ('identity', gen_random_uuid()::text)`,
+    sql`create table ${meta} (name text primary key, value text not null)`,
+    sql`insert into ${meta} (name, value) values ('identity', gen_random_uuid()::text)`,
   ]
 }
 
 export function writeVersion({ meta }: Tables, component: string, version: number): Statement {
   return sql`
-insert into ${meta} (key, value) values (${rawSql(`'version:${component}', '${version}'`)})
-on conflict (key) do update set value = excluded.value`
+insert into ${meta} (name, value) values (${rawSql(`'version:${component}', '${version}'`)})
+on conflict (name) do update set value = excluded.value`
 }
 
 export function readClock(): Statement {

@@ -1,32 +1,39 @@
 import type { JobRecord } from '@stepping/core'
 import { durableCommit, sql } from '@stepping/sql'
-import type { Statement, Tables } from '@stepping/sql'
+import type { Execute, Inserted, Statement, Tables } from '@stepping/sql'
 import { contentOf } from '../job-content.ts'
 import type { JobInsert } from '../job-statements.ts'
 import type { LeaseRequest } from '../job-store.ts'
 
 /**
- * One row with `inserted` and `open` (the clock is before the record's `notAfter`).
- *
  * `clock_timestamp()` and not `now()`, which is when the transaction began: a lease counted from
  * there would have run out, for everyone else, while its holder still trusts it.
  */
-export function insertJob(tables: Tables, insert: JobInsert): Statement {
+export async function insertJob(
+  tables: Tables,
+  execute: Execute,
+  insert: JobInsert,
+  open: Statement,
+): Promise<Inserted | 'lost'> {
   const { job, state, dueInMs, keep, lease } = insert
   const { app, steps, database } = contentOf(job)
-  return sql`
+  const { rows } = await execute(sql`
     with guard as materialized (
-      select clock_timestamp() < to_timestamp(${job.notAfter}::float8 / 1000) as open, ${durableCommit} as durable
+      select clock_timestamp() < to_timestamp(${job.notAfter}::float8 / 1000) as timely, ${open} as open, ${durableCommit} as durable
     ), inserted as (
       insert into ${tables.table('job')} (gid, app, state, steps, next_step, database, keep, due_at, lease_owner, lease_token, lease_until)
       select ${job.gid}::text, ${app}::text, ${state}::text, ${steps}::text, ${job.steps[0]!.name}::text, ${database}::text, ${keep}::boolean,
         clock_timestamp() + ${dueInMs}::float8 * interval '1 ms',
         ${lease?.owner ?? null}::text, ${lease ? 1 : 0}::int, clock_timestamp() + ${lease?.leaseMs ?? null}::float8 * interval '1 ms'
-      from guard where open and durable is not null
+      from guard where timely and open and durable is not null
       on conflict (gid) do nothing
       returning 1
     )
-    select open, exists (select 1 from inserted) as inserted from guard`
+    select timely, open, exists (select 1 from inserted) as inserted from guard`)
+  const row = rows[0]
+  if (row?.['inserted'] === true) return 'inserted'
+  if (row?.['open'] !== true) return 'lost'
+  return row['timely'] === true ? 'exists' : 'expired'
 }
 
 /** Moves a prepared job on; no row when it is not prepared (any more). */

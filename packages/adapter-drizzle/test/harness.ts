@@ -20,8 +20,7 @@ import { drizzlePostgres } from '../src/index.ts'
 import type { DrizzlePostgresOptions } from '../src/index.ts'
 import * as schema from './schema.ts'
 
-// By path: self-tm's own tests depend on this package, and packages must not depend in a circle.
-export { printSchema, selfTm } from '../../self-tm/src/index.ts'
+export { printSchema, selfTm } from '@stepping/self-tm'
 
 type Schema = typeof schema
 type Relations = ExtractTablesWithRelations<Schema>

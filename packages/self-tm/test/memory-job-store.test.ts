@@ -1,5 +1,5 @@
 import { memoryJobStore } from '@stepping/self-tm'
-import { describeJobStore } from './job-store-contract.ts'
+import { describeJobStore } from '../../conformance/src/index.ts'
 
 describeJobStore({
   name: 'memory',

@@ -2,7 +2,14 @@ import { sqlJobStore } from '@stepping/self-tm'
 import type { Claim, JobStore } from '@stepping/self-tm'
 import type { AnySqlDatabase } from '@stepping/sql'
 import { describe, expect, test, vi } from 'vitest'
-import { claimedGids, claimNew, ending, leaseMs, request, settle } from './contract/harness.ts'
+import {
+  claimedGids,
+  claimNew,
+  ending,
+  leaseMs,
+  request,
+  settle,
+} from '../../conformance/src/index.ts'
 import { jobOf } from './jobs.ts'
 import { replacing } from './replacing.ts'
 import { usePostgres } from './postgres-store.ts'

@@ -1,6 +1,13 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
-import { claimNew, claimOne, leaseMs, request, settle, stepEndings } from './contract/harness.ts'
+import {
+  claimNew,
+  claimOne,
+  leaseMs,
+  request,
+  settle,
+  stepEndings,
+} from '../../conformance/src/index.ts'
 import { jobOf, tiedJobOf } from './jobs.ts'
 import { usePostgres } from './postgres-store.ts'
 import type { PostgresStore } from './postgres-store.ts'

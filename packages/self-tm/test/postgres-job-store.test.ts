@@ -1,4 +1,4 @@
-import { describeJobStore } from './job-store-contract.ts'
+import { describeJobStore } from '../../conformance/src/index.ts'
 import { usePostgres } from './postgres-store.ts'
 
 const { open } = usePostgres()

@@ -1,11 +1,11 @@
-import { drizzlePostgres } from '@stepping/adapter-drizzle'
+import { drizzlePostgres } from '../../adapter-drizzle/src/index.ts'
 import { sqlJobStore } from '@stepping/self-tm'
 import type { JobStore, SqlJobStoreOptions } from '@stepping/self-tm'
 import { freshDatabase } from '@stepping/test-support'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { Client, Pool } from 'pg'
 import { afterAll, beforeAll, inject } from 'vitest'
-import type { OpenStore } from './job-store-contract.ts'
+import type { OpenStore } from '../../conformance/src/index.ts'
 
 function databaseOf(pool: Pool, schema: string) {
   return drizzlePostgres(drizzle(pool), { name: 'orders', schema })

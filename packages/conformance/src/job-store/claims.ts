@@ -1,28 +1,8 @@
-import type { JobRecord, JobState } from '@stepping/core'
+import type { JobRecord } from '@stepping/core'
 import type { Claim, ClaimRequest, JobStore, Settlement } from '@stepping/self-tm'
 import { expect } from 'vitest'
-import { jobOf, tiedJobOf } from '../jobs.ts'
-
-export interface JobStoreHarness {
-  readonly name: string
-  /** A store that nobody else uses, without any job. Prepared jobs are due after ten seconds. */
-  readonly open: () => Promise<OpenStore>
-}
-
-export interface OpenStore {
-  readonly store: JobStore
-  /** Lets time pass on the store's clock. */
-  readonly pass: (ms: number) => Promise<void>
-  /** What is stored, read past the store's own statements where there is a way; null: no row. */
-  readonly stored: (gid: string) => Promise<StoredJob | null>
-}
-
-export interface StoredJob {
-  readonly state: JobState
-  readonly cursor: number
-  readonly attempts: number
-  readonly lastError: string | null
-}
+import type { OpenStore } from './harness.ts'
+import { jobOf, tiedJobOf } from './jobs.ts'
 
 export const leaseMs = 10_000
 

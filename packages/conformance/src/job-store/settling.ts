@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { jobOf } from '../jobs.ts'
+import { jobOf } from './jobs.ts'
 import {
   claimedGids,
   claimNew,
@@ -11,7 +11,7 @@ import {
   request,
   settle,
   stepEndings,
-} from './harness.ts'
+} from './claims.ts'
 import type { JobStoreHarness } from './harness.ts'
 
 export function describeSettling({ open }: JobStoreHarness): void {

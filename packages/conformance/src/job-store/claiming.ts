@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { jobOf, tiedJobOf } from '../jobs.ts'
-import { claimedGids, claimNew, claimOne, leaseMs, request, settle } from './harness.ts'
+import { jobOf, tiedJobOf } from './jobs.ts'
+import { claimedGids, claimNew, claimOne, leaseMs, request, settle } from './claims.ts'
 import type { JobStoreHarness } from './harness.ts'
 
 export function describeClaiming({ open }: JobStoreHarness): void {

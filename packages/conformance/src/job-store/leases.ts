@@ -8,7 +8,7 @@ import {
   preparedEndings,
   settle,
   stepEndings,
-} from './harness.ts'
+} from './claims.ts'
 import type { JobStoreHarness } from './harness.ts'
 
 export function describeLeases({ open }: JobStoreHarness): void {

@@ -1,0 +1,28 @@
+import { describe } from 'vitest'
+import { describeClaiming } from './claiming.ts'
+import type { JobStoreHarness } from './harness.ts'
+import { describeLeases } from './leases.ts'
+import { describeLedger } from './ledger.ts'
+import { describePreparing } from './preparing.ts'
+import { describeSettling } from './settling.ts'
+import { describeSteering } from './steering.ts'
+import { describeSubmitting } from './submitting.ts'
+
+const concerns = {
+  preparing: describePreparing,
+  submitting: describeSubmitting,
+  claiming: describeClaiming,
+  leases: describeLeases,
+  settling: describeSettling,
+  steering: describeSteering,
+  'the ledger': describeLedger,
+}
+
+/** What every job store has to do, whatever it stores jobs in. */
+export function describeJobStore(harness: JobStoreHarness): void {
+  describe(`job store: ${harness.name}`, { timeout: 30_000 }, () => {
+    for (const [concern, describeConcern] of Object.entries(concerns)) {
+      describe(concern, () => describeConcern(harness))
+    }
+  })
+}

@@ -304,8 +304,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a late barrier row is written',
     file: 'packages/sql/src/postgres/barrier.ts',
-    from: 'from guard where open and same and durable is not null',
-    to: 'from guard where same and durable is not null',
+    from: 'from guard where timely and open and same and durable is not null',
+    to: 'from guard where open and same and durable is not null',
     test: {
       file: 'packages/adapter-drizzle/test/barrier.test.ts',
       name: 'over node-postgres > a row that comes too late is refused',
@@ -314,7 +314,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a late question is answered',
     file: 'packages/sql/src/postgres/barrier.ts',
-    from: `from guard where open and same
+    from: `from guard where timely and same
 `,
     to: `from guard where same
 `,
@@ -326,9 +326,9 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'another database answers',
     file: 'packages/sql/src/postgres/barrier.ts',
-    from: `from guard where open and same
+    from: `from guard where timely and same
 `,
-    to: `from guard where open
+    to: `from guard where timely
 `,
     test: {
       file: 'packages/adapter-drizzle/test/barrier.test.ts',
@@ -339,9 +339,9 @@ export const mutations: readonly Mutation[] = [
     name: 'a decided gid may be committed',
     file: 'packages/sql/src/sql-database.ts',
     from: `if (found === 'inserted') return
-        if (found === 'changed')`,
+        if (found === 'lost')`,
     to: `if (found !== 'expired') return
-        if (found === 'changed')`,
+        if (found === 'lost')`,
     test: {
       file: 'packages/adapter-drizzle/test/barrier.test.ts',
       name: 'over node-postgres > a transaction that was decided as rolled back cannot commit any more',
@@ -430,7 +430,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'an attempt that is over may still take a once',
     file: 'packages/sql/src/postgres/once.ts',
-    from: 'from guard where open and durable is not null',
+    from: 'from guard where timely and durable is not null',
     to: 'from guard where durable is not null',
     test: {
       file: 'packages/adapter-drizzle/test/once.test.ts',
@@ -514,8 +514,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a barrier row is written in another database',
     file: 'packages/sql/src/postgres/barrier.ts',
-    from: 'from guard where open and same and durable is not null',
-    to: 'from guard where open and durable is not null',
+    from: 'from guard where timely and open and same and durable is not null',
+    to: 'from guard where timely and open and durable is not null',
     test: {
       file: 'packages/adapter-drizzle/test/barrier.test.ts',
       name: 'over node-postgres > a row is refused by a database with another identity',
@@ -539,6 +539,16 @@ export const mutations: readonly Mutation[] = [
     test: {
       file: 'packages/self-tm/test/postgres-enlist.test.ts',
       name: 'history > shows a job that is done, with all its steps',
+    },
+  },
+  {
+    name: 'an insert that was sent after the ROLLBACK commits by itself',
+    file: 'packages/sql/src/postgres/open-transaction.ts',
+    from: `if (token === undefined) return`,
+    to: 'return',
+    test: {
+      file: 'packages/adapter-drizzle/test/not-awaited.test.ts',
+      name: 'over node-postgres, outbox: a prepare that races',
     },
   },
 ]

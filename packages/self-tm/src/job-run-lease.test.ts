@@ -19,7 +19,7 @@ describe('a lease that is lost', () => {
     await settled()
     expect(participant.calls[0]!.signal.reason).toMatchObject({ code: 'LEASE_LOST' })
     expect(participant.events).toEqual([{ type: 'lease.lost', gid: claim.gid, step: 'A' }])
-    expect(await memory.find(claim.gid)).toMatchObject({ running: true, attempts: 0 })
+    expect(await memory.find(claim.gid)).toMatchObject({ running: true, attempts: 1 })
     expect(await memory.renew([successor!], leaseMs)).toEqual(new Set([claim.gid]))
   })
 

@@ -146,7 +146,7 @@ describe('what was not begun', () => {
     close(parts)
     await vi.advanceTimersByTimeAsync(3_000)
     expect(parts.participant.begun).toEqual(['A'])
-    expect(await parts.memory.find(gid)).toMatchObject({ running: false, attempts: 0 })
+    expect(await parts.memory.find(gid)).toMatchObject({ running: false, attempts: 1 })
   })
 })
 

@@ -73,7 +73,7 @@ test('a process that cannot renew stops before another one begins, and changes n
   expect(participant.calls[0]!.signal.aborted).toBe(true)
   expect(other.participant.begun).toEqual(['A'])
   expect(step.most).toBe(1)
-  expect(await memory.find(gid)).toMatchObject({ running: true, attempts: 0 })
+  expect(await memory.find(gid)).toMatchObject({ running: true, attempts: 1 })
 })
 
 describe('a process that claims its own stalled job', () => {
@@ -119,7 +119,7 @@ describe('a process that claims its own stalled job', () => {
     const gid = await submit('A')
     await vi.advanceTimersByTimeAsync(2 * leaseMs)
     expect(participant.begun).toEqual(['A'])
-    expect(await memory.find(gid)).toMatchObject({ running: false, attempts: 0 })
+    expect(await memory.find(gid)).toMatchObject({ running: false, attempts: 1 })
     await vi.advanceTimersByTimeAsync(2 * leaseMs)
     expect(participant.begun).toEqual(['A', 'A'])
     expect(step.most).toBe(1)

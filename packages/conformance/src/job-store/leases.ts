@@ -29,6 +29,17 @@ export function describeLeases({ open }: JobStoreHarness): void {
     expect(second.token).toBeGreaterThan(first.token)
   })
 
+  test('an attempt whose lease ran out counts as one, one that was given back does not', async () => {
+    const { store, pass } = await open()
+    const first = await claimNew(store, 'A')
+    await settle(store, first, { to: 'returned', inMs: 0 })
+    expect(await claimOne(store)).toMatchObject({ attempts: 0 })
+    await pass(leaseMs + 1)
+    expect(await claimOne(store)).toMatchObject({ attempts: 1 })
+    await pass(leaseMs + 1)
+    expect(await claimOne(store)).toMatchObject({ attempts: 2 })
+  })
+
   test('a renewal prolongs the lease', async () => {
     const { store, pass } = await open()
     const claim = await claimNew(store, 'A')

@@ -49,7 +49,8 @@ export interface JobStore extends JobLedger {
 
   /**
    * Hands out due jobs whose lease is free or has run out: each gets a new token, by which all
-   * later writes of older holders are refused. Prepared jobs are handed out too, to be asked about.
+   * later writes of older holders are refused. A lease that ran out counts as an attempt. Prepared
+   * jobs are handed out too, to be asked about.
    */
   claim(request: ClaimRequest): Promise<Claimed>
   /** Prolongs leases that are still this holder's; resolves with their gids. */

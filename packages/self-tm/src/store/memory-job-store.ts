@@ -109,6 +109,8 @@ class MemoryJobStore implements JobStore {
     const mine = active.filter((row) => row.state === 'prepared' || known.has(nextStep(row)))
     const claims = mine.filter((row) => freeAt(row) <= now).slice(0, request.limit)
     for (const row of claims) {
+      // Its holder died or lost it: an attempt that nobody wrote the end of.
+      if (row.leaseUntil !== null && row.state === 'submitted') row.attempts += 1
       row.token += 1
       row.leaseUntil = now + request.leaseMs
     }

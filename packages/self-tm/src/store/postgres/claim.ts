@@ -14,6 +14,9 @@ const lookAheadRows = 200
  * The index on (app, due_at) gives the due jobs in order. Those that run now stand at its front
  * and are stepped over; `skip locked` steps over those that another process is claiming.
  * `statement_timestamp()` can be compared in the index, `clock_timestamp()` cannot.
+ *
+ * A lease that was not given up belonged to an attempt that nobody wrote the end of. It counts: a
+ * step that kills its process would else be tried without end.
  */
 export function claimJobs(tables: Tables, request: ClaimRequest): Statement {
   const { app, owner, leaseMs, limit, lookAheadMs } = request
@@ -32,6 +35,7 @@ export function claimJobs(tables: Tables, request: ClaimRequest): Statement {
       for update skip locked
     ), claimed as (
       update ${job} j set lease_owner = ${owner}::text, lease_token = lease_token + 1,
+        attempts = attempts + (lease_until is not null and state = 'submitted')::int,
         lease_until = clock_timestamp() + ${leaseMs}::float8 * interval '1 ms'
       from picked, guard where j.gid = picked.gid and durable is not null
       returning j.gid, j.lease_token, j.state, j.steps, j.cursor, j.attempts, j.database

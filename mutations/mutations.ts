@@ -50,7 +50,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a commit counts as proven whatever came after our statement',
-    file: 'packages/adapter-drizzle/src/node-postgres.ts',
+    file: 'packages/sql/src/node-postgres/transaction-watch.ts',
     from: `since === 1 && last === 'COMMIT'`,
     to: `last === 'COMMIT'`,
     test: {

@@ -1,0 +1,52 @@
+import { SteppingError } from '@stepping/core'
+import type { PgClient } from './client.ts'
+
+/** Follows a transaction that is open on a connection by what the server says there. */
+export interface TransactionWatch {
+  /** This library's statement has just been answered. */
+  sent(): void
+  /** As `DbContext.provedCommit`. */
+  provedCommit(): boolean
+  /**
+   * What the server answered to the statement that ended the transaction: `COMMIT`, `ROLLBACK`, or
+   * `an error`. Undefined while it is open, and when the answer was lost.
+   */
+  ended(): string | undefined
+}
+
+/** Until the transaction ends: what runs on the connection afterwards is somebody else's. */
+export function watchTransaction({ connection, pipeline }: PgClient): TransactionWatch {
+  if (!connection) {
+    throw new SteppingError(
+      'NOT_SUPPORTED',
+      'pg-native does not show what the server answered to COMMIT: use the JavaScript client of pg.',
+    )
+  }
+  let last: string | undefined
+  let since = Infinity
+  let over = false
+  const onCommand = ({ text }: { readonly text: string }): void => {
+    last = text
+    since++
+  }
+  const onError = (): void => onCommand({ text: 'an error' })
+  const onReady = ({ status }: { readonly status: string }): void => {
+    if (status !== 'I') return
+    over = true
+    connection.off('commandComplete', onCommand)
+    connection.off('errorMessage', onError)
+    connection.off('readyForQuery', onReady)
+  }
+  connection.on('commandComplete', onCommand)
+  connection.on('errorMessage', onError)
+  connection.on('readyForQuery', onReady)
+  return {
+    sent() {
+      since = 0
+    },
+    // Nothing between our statement and COMMIT: no ROLLBACK TO can have taken its row away. In a
+    // pipeline, `sent` may be called when more was answered already.
+    provedCommit: () => over && since === 1 && last === 'COMMIT' && pipeline !== true,
+    ended: () => (over ? last : undefined),
+  }
+}

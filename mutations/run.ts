@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { takePostgres } from '@stepping/test-support'
+import { takeMysql, takePostgres } from '@stepping/test-support'
 import { mutate } from './mutate.ts'
 import { mutations } from './mutations.ts'
 import type { Mutation } from './mutations.ts'
@@ -22,7 +22,8 @@ interface Run {
 
 for (const mutation of chosen) mutate(mutation) // stale ones are found before anything runs
 
-const server = await takePostgres()
+const servers = [await takePostgres(), await takeMysql()]
+const [postgres, mysql] = servers
 const folder = await mkdtemp(join(tmpdir(), 'stepping-mutations-'))
 let survivors = 0
 try {
@@ -31,7 +32,7 @@ try {
   await Promise.all([work(queue), work(queue)])
 } finally {
   await rm(folder, { recursive: true, force: true })
-  await server.stop()
+  await Promise.all(servers.map((server) => server.stop()))
 }
 console.log(`${chosen.length - survivors} passed, ${survivors} failed`)
 process.exitCode = survivors === 0 ? 0 : 1
@@ -68,7 +69,8 @@ async function runTests(of: readonly Mutation[], mutation?: string): Promise<Run
   const output = await vitest(
     [...files, '-t', pattern, '--reporter=json', `--outputFile=${report}`],
     {
-      STEPPING_TEST_POSTGRES_URL: server.url,
+      STEPPING_TEST_POSTGRES_URL: postgres!.url,
+      STEPPING_TEST_MYSQL_URL: mysql!.url,
       ...(mutation !== undefined && {
         STEPPING_MUTATION: mutation,
         NODE_OPTIONS: `--import ${register}`,

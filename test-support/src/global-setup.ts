@@ -1,10 +1,15 @@
 import type { TestProject } from 'vitest/node'
-import { takePostgres } from './databases.ts'
+import { takeMongo, takeMysql, takePostgres } from './databases.ts'
+import { describeMysql } from './fresh-mysql-database.ts'
 
 /** What `inject(...)` gives in the database tests. */
 export interface ProvidedServers {
   /** A PostgreSQL server shared by all test files; take a database of your own with `freshDatabase`. */
   postgresUrl: string
+  /** The same of MySQL or MariaDB, with `freshMysqlDatabase`. */
+  mysqlUrl: string
+  /** The same of a MongoDB replica set, with `freshMongoDatabase`. */
+  mongoUrl: string
 }
 
 declare module 'vitest' {
@@ -12,10 +17,16 @@ declare module 'vitest' {
   interface ProvidedContext extends ProvidedServers {}
 }
 
-/** One server for the whole run of the database tests. */
+/** One server of each product for the whole run of the database tests. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const postgres = await takePostgres()
+  const [postgres, mysql, mongo] = await Promise.all([takePostgres(), takeMysql(), takeMongo()])
   console.log(`PostgreSQL: ${postgres.source}`)
+  console.log(`${await describeMysql(mysql.url)}: ${mysql.source}`)
+  console.log(`MongoDB: ${mongo.source}`)
   project.provide('postgresUrl', postgres.url)
-  return () => postgres.stop()
+  project.provide('mysqlUrl', mysql.url)
+  project.provide('mongoUrl', mongo.url)
+  return async () => {
+    await Promise.all([postgres.stop(), mysql.stop(), mongo.stop()])
+  }
 }

@@ -23,5 +23,5 @@ function withDatabase(serverUrl: string, name: string): string {
   const options = new URLSearchParams(query)
   // The login stays where the server keeps it; without a word it would be looked for in the new database.
   if (server.includes('@') && !options.has('authSource')) options.set('authSource', 'admin')
-  return `${server}/${name}?${options}`
+  return `${server}/${name}?${options.toString()}`
 }

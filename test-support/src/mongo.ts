@@ -66,16 +66,20 @@ async function startIn(
   const direct = `mongodb://127.0.0.1:${port}/?directConnection=true`
   const keyFile = join(folder, 'key')
   if (auth) await writeFile(keyFile, randomBytes(64).toString('hex'), { mode: 0o600 })
-  const args = [
-    ...['--dbpath', dataDir, '--bind_ip', '127.0.0.1', '--port', `${port}`],
-    ...['--unixSocketPrefix', folder, '--wiredTigerCacheSizeGB', '0.25'],
-    ...(standalone ? [] : ['--replSet', replicaSet, '--oplogSize', '64']),
-    ...(auth ? ['--keyFile', keyFile] : []),
-    ...Object.entries({ enableTestCommands: '1', ...parameters }).flatMap(([name, value]) => [
-      '--setParameter',
-      `${name}=${value}`,
-    ]),
+  const settings: [name: string, value: string][] = [
+    ['dbpath', dataDir],
+    ['bind_ip', '127.0.0.1'],
+    ['port', `${port}`],
+    ['unixSocketPrefix', folder],
+    ['wiredTigerCacheSizeGB', '0.25'],
+    ['setParameter', 'enableTestCommands=1'],
   ]
+  for (const [name, value] of Object.entries(parameters)) {
+    settings.push(['setParameter', `${name}=${value}`])
+  }
+  if (!standalone) settings.push(['replSet', replicaSet], ['oplogSize', '64'])
+  if (auth) settings.push(['keyFile', keyFile])
+  const args = settings.flatMap(([name, value]) => [`--${name}`, value])
   let running: { pid: number; exited: Promise<void> } | undefined
 
   async function start(): Promise<void> {

@@ -100,15 +100,18 @@ test('with logins it refuses whoever does not log in', async () => {
   await using server = await startMongo({ auth: true })
   const stranger = new URL(server.url)
   stranger.username = stranger.password = ''
-  const rows = (url: string) => connect(url).db('own').collection('rows')
-  await expect(rows(stranger.href).insertOne({})).rejects.toMatchObject({ code: 13 })
-  await expect(rows(server.url).insertOne({})).resolves.toMatchObject({ acknowledged: true })
+  await expect(insert(stranger.href)).rejects.toMatchObject({ code: 13 })
+  await expect(insert(server.url)).resolves.toMatchObject({ acknowledged: true })
 })
 
 function connect(url: string): MongoClient {
   const client = new MongoClient(url, { serverSelectionTimeoutMS: 1_000 })
   onTestFinished(() => client.close())
   return client
+}
+
+async function insert(url: string): Promise<unknown> {
+  return await connect(url).db('own').collection('rows').insertOne({})
 }
 
 async function pidOf(dataDir: string): Promise<number> {

@@ -78,8 +78,8 @@ async function startIn(
       ? { 'innodb-flush-log-at-trx-commit': '1' }
       : { 'innodb-flush-log-at-trx-commit': '0', 'innodb-doublewrite': '0' }),
   }
-  await bootstrap(binary, flags(always), env, share)
-  const args = flags({
+  await bootstrap(binary, toFlags(always), env, share)
+  const args = toFlags({
     ...always,
     port: `${port}`,
     'bind-address': '127.0.0.1',
@@ -140,7 +140,7 @@ async function startIn(
   }
 }
 
-function flags(settings: Record<string, string>): string[] {
+function toFlags(settings: Record<string, string>): string[] {
   const named = Object.entries(settings).map(([name, value]) => `--${name}=${value}`)
   return ['--no-defaults', ...named]
 }

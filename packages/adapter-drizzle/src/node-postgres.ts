@@ -56,7 +56,12 @@ export function nodePostgres(client: unknown): DrizzleDriver {
         },
         watch() {
           const watch = watchTransaction(connection)
-          return { ...watch, end: async () => watch.ended() }
+          let proved: (() => boolean) | undefined
+          return {
+            sent: () => void (proved = watch.sent()),
+            provedCommit: () => proved?.() === true,
+            end: async () => watch.ended(),
+          }
         },
       }
     },

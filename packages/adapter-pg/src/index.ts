@@ -1,1 +1,3 @@
-export {}
+export { pg } from './pg.ts'
+export type { PgOptions } from './pg.ts'
+export type { PgTransactionOptions } from './begin.ts'

@@ -3,10 +3,12 @@ import type { PgClient } from './client.ts'
 
 /** Follows a transaction that is open on a connection by what the server says there. */
 export interface TransactionWatch {
-  /** This library's statement has just been answered. */
-  sent(): void
-  /** As `DbContext.provedCommit`. */
-  provedCommit(): boolean
+  /**
+   * This library's statement has just been answered.
+   *
+   * @returns whether the transaction has ended by now with a COMMIT directly after that statement.
+   */
+  sent(): () => boolean
   /**
    * What the server answered to the statement that ended the transaction: `COMMIT`, `ROLLBACK`, or
    * `an error`. Undefined while it is open, and when the answer was lost.
@@ -23,11 +25,11 @@ export function watchTransaction({ connection, pipeline }: PgClient): Transactio
     )
   }
   let last: string | undefined
-  let since = Infinity
+  let answers = 0
   let over = false
   const onCommand = ({ text }: { readonly text: string }): void => {
     last = text
-    since++
+    answers++
   }
   const onError = (): void => onCommand({ text: 'an error' })
   const onReady = ({ status }: { readonly status: string }): void => {
@@ -42,11 +44,11 @@ export function watchTransaction({ connection, pipeline }: PgClient): Transactio
   connection.on('readyForQuery', onReady)
   return {
     sent() {
-      since = 0
+      const mine = answers
+      // Nothing between our statement and COMMIT: no ROLLBACK TO can have taken its row away. In a
+      // pipeline more may have been answered before this is called.
+      return () => over && last === 'COMMIT' && answers === mine + 1 && pipeline !== true
     },
-    // Nothing between our statement and COMMIT: no ROLLBACK TO can have taken its row away. In a
-    // pipeline, `sent` may be called when more was answered already.
-    provedCommit: () => over && since === 1 && last === 'COMMIT' && pipeline !== true,
     ended: () => (over ? last : undefined),
   }
 }

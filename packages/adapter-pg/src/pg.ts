@@ -1,0 +1,198 @@
+import { SteppingError } from '@stepping/core'
+import { postgres, sqlDatabase, toText, transactionUnusable } from '@stepping/sql'
+import type {
+  BoundTransaction,
+  CommittableSqlContext,
+  CommittableTransaction,
+  SchemaOptions,
+  SqlDatabase,
+  SqlDriver,
+  SqlResult,
+  Statement,
+} from '@stepping/sql'
+import {
+  assertCommitted,
+  describeAddress,
+  listen,
+  surviveLoss,
+  surviveLostConnections,
+  watchTransaction,
+} from '@stepping/sql/node-postgres'
+import type { PgAddress, PgClient, PgPool, TransactionWatch } from '@stepping/sql/node-postgres'
+import type { Pool, PoolClient } from 'pg'
+import { begin } from './begin.ts'
+import type { PgTransactionOptions } from './begin.ts'
+
+export type PgOptions = SchemaOptions
+
+/**
+ * A PostgreSQL database through a `Pool` of node-postgres.
+ *
+ * @example
+ * const orders = pg(new Pool({ connectionString }), { name: 'orders' })
+ * @throws SteppingError `DATABASE_INVALID` for what is no `Pool`, or a bad schema name.
+ */
+export function pg(
+  pool: Pool,
+  options: PgOptions,
+): SqlDatabase<PoolClient, PgTransactionOptions, CommittableSqlContext> {
+  return sqlDatabase(pgDriver(pool), options)
+}
+
+/** A transaction that was open on a client when it was first seen. */
+interface Transaction {
+  readonly watch: TransactionWatch
+  /** By this adapter, which then ends it as well. */
+  readonly opened: boolean
+  /** Its end is about to be sent: what came later would commit by itself. */
+  ending: boolean
+}
+
+function pgDriver(pool: Pool): SqlDriver<PoolClient, PgTransactionOptions, CommittableTransaction> {
+  const shape = shapeOf(pool)
+  surviveLostConnections(shape)
+  // A client has one transaction at a time. The next one gets a watch of its own, so that a context
+  // which outlives its transaction is told from it.
+  const transactions = new WeakMap<PoolClient, Transaction>()
+  let address: PgAddress | undefined
+  const addressOfPool = (): PgAddress => (address ??= new shape.Client(shape.options))
+
+  function transactionOn(client: PoolClient, opened: boolean): Transaction {
+    const transaction = { watch: watchTransaction(client), opened, ending: false }
+    transactions.set(client, transaction)
+    return transaction
+  }
+
+  function knownOn(client: PoolClient): Transaction | undefined {
+    const transaction = transactions.get(client)
+    return transaction?.watch.ended() === undefined ? transaction : undefined
+  }
+
+  return {
+    dialect: postgres,
+    get address() {
+      return describeAddress(addressOfPool())
+    },
+    limits: {
+      finishedHandles:
+        'node-postgres reuses the client: one that is first shown after the end of its transaction looks open while another transaction uses it',
+    },
+    readCommitted: { isolationLevel: 'read committed' },
+    run: (statement) => run(pool, statement),
+    async transaction(work, transactionOptions) {
+      const client = await pool.connect()
+      let transaction: Transaction | undefined
+      try {
+        await client.query(begin(transactionOptions))
+        transaction = transactionOn(client, true)
+        const value = await work(client)
+        await commit(client, transaction)
+        return value
+      } catch (error) {
+        if (transaction && !transaction.ending) await rollBack(client, transaction)
+        throw error
+      } finally {
+        // Only a connection that was seen idle is used again.
+        giveBack(client, transaction?.watch.ended() === undefined)
+      }
+    },
+    bind(client) {
+      assertClientOf(addressOfPool(), client)
+      assertStatus(client)
+      surviveLoss(client)
+      const transaction = knownOn(client) ?? transactionOn(client, false)
+      const { watch, opened } = transaction
+      const assertOpen = (): void => {
+        if (transaction.ending || watch.ended() !== undefined)
+          throw transactionUnusable('it is over')
+        assertStatus(client)
+      }
+      assertOpen()
+      let proved: (() => boolean) | undefined
+      const bound: BoundTransaction = {
+        opened,
+        async execute(statement) {
+          assertOpen()
+          const result = await run(client, statement)
+          proved = watch.sent()
+          return result
+        },
+        async assertUsable() {
+          assertOpen()
+        },
+        provedCommit: () => proved?.() === true,
+      }
+      // What this adapter opened it commits itself, after its work.
+      if (opened) return bound as CommittableTransaction
+      return {
+        ...bound,
+        async commit() {
+          assertOpen()
+          await commit(client, transaction)
+        },
+      }
+    },
+    listen: (channel, onNotify, onLost) =>
+      listen(new shape.Client(shape.options), channel, onNotify, onLost),
+  }
+}
+
+function shapeOf(pool: Pool): PgPool {
+  const shape = pool as unknown as PgPool
+  if (typeof shape?.totalCount === 'number') return shape
+  // Transactions of one Client that run at once are one transaction to the server: a row that was
+  // rolled back in one can be committed by the other.
+  throw new SteppingError(
+    'DATABASE_INVALID',
+    'pg takes a Pool of node-postgres: over a single Client, transactions that run at once would run into each other. Use pg(new Pool(...)).',
+  )
+}
+
+function assertClientOf({ host, port, database }: PgAddress, client: PoolClient): void {
+  if (typeof (client as { totalCount?: unknown }).totalCount === 'number') {
+    throw transactionUnusable('a Pool has none: pass the client that pool.connect() gave')
+  }
+  if (typeof client.query !== 'function' || typeof client.release !== 'function') {
+    throw transactionUnusable('it is no client of a Pool: pass the one that pool.connect() gave')
+  }
+  if (client.host === host && client.port === port && client.database === database) return
+  throw transactionUnusable("its client is connected to another database than this one's pool")
+}
+
+function assertStatus(client: PgClient): void {
+  // Unknown before pg 8.21; then the server tells.
+  const status = client.getTransactionStatus?.()
+  if (status === 'E') {
+    throw transactionUnusable('a statement in it failed, so it can only be rolled back')
+  }
+  if (status === undefined || status === 'T') return
+  throw transactionUnusable("none is open on this client: await client.query('begin') first")
+}
+
+async function run(on: Pool | PoolClient, statement: Statement): Promise<SqlResult> {
+  const text = toText(statement, (position) => `$${position}`)
+  const { rows, rowCount } = await on.query<Record<string, unknown>>(text, [...statement.values])
+  return { rows, affected: rowCount ?? 0 }
+}
+
+async function commit(client: PoolClient, transaction: Transaction): Promise<void> {
+  transaction.ending = true
+  const error: unknown = await client.query('commit').then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  assertCommitted(transaction.watch, error)
+}
+
+async function rollBack(client: PoolClient, transaction: Transaction): Promise<void> {
+  transaction.ending = true
+  await client.query('rollback').catch(() => {}) // where it does not get through: see giveBack
+}
+
+function giveBack(client: PoolClient, destroy: boolean): void {
+  try {
+    client.release(destroy)
+  } catch {
+    // The user's work has given it back.
+  }
+}

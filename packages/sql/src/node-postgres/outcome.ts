@@ -1,0 +1,19 @@
+import { errorCode } from '../postgres/errors.ts'
+import { outcomeUnknown, transactionRolledBack } from '../transaction-errors.ts'
+import type { TransactionWatch } from './transaction-watch.ts'
+
+/**
+ * Of a transaction whose COMMIT was sent; `error` is what its library rejected with, if it did.
+ * What the server said counts: a library may resolve on ROLLBACK, and may reject after COMMIT, for
+ * example with the error of a hook.
+ *
+ * @throws SteppingError `TRANSACTION_ROLLED_BACK`, `TRANSACTION_OUTCOME_UNKNOWN`; the error itself
+ * when it is the server's refusal of the COMMIT.
+ */
+export function assertCommitted(watch: TransactionWatch, error?: unknown): void {
+  const answer = watch.ended()
+  if (answer === 'COMMIT') return
+  if (answer === undefined) throw outcomeUnknown(error)
+  if (answer === 'an error' && errorCode(error) !== undefined) throw error
+  throw transactionRolledBack(answer, error === undefined ? {} : { cause: error })
+}

@@ -14,8 +14,8 @@ describe.each(drivers)('the barrier over $name', (driver) => {
     await h.close()
   })
 
-  async function insert(tx: Tx, key: BarrierKey): Promise<void> {
-    await h.database.barrier.insert(h.database.context(tx), key)
+  async function insert(tx: Tx, key: BarrierKey, reason?: 'msg' | 'empty'): Promise<void> {
+    await h.database.barrier.insert(h.database.context(tx), key, reason)
   }
 
   /** A transaction with an order and a barrier row. */
@@ -60,6 +60,21 @@ describe.each(drivers)('the barrier over $name', (driver) => {
       gid: key.gid,
     })
     expect(await h.skus()).not.toContain('second')
+  })
+
+  test('a gid that was used without a job is a duplicate', async () => {
+    const key = await newKey(h.database)
+    await h.database.transaction(async (tx) => await insert(tx, key, 'empty'))
+    expect(await h.barrier(key.gid)).toMatchObject([{ op: 'msg', reason: 'empty' }])
+    await expect(order('used', key)).rejects.toMatchObject({ code: 'JOB_DUPLICATE', gid: key.gid })
+    expect(await h.skus()).not.toContain('used')
+  })
+
+  test('a gid that was used without a job is answered rolled back, again and again', async () => {
+    const key = await newKey(h.database)
+    await h.database.transaction(async (tx) => await insert(tx, key, 'empty'))
+    for (let i = 0; i < 3; i++) expect(await h.database.barrier.resolve(key)).toBe('rolledBack')
+    expect(await h.barrier(key.gid)).toMatchObject([{ reason: 'empty' }])
   })
 
   test('a transaction that was decided as rolled back cannot commit any more', async () => {

@@ -44,6 +44,15 @@ describe.each(drivers)('prune over $name', (driver) => {
     expect(await barrierGids()).toEqual(['young'])
   })
 
+  test('takes a gid that was used without a job when it is old: no store knows such a job', async () => {
+    await barrierRows([
+      ['old', 'empty', barrierRetentionMs + hourMs],
+      ['young', 'empty', barrierRetentionMs - hourMs],
+    ])
+    expect(await prune()).toBe(1)
+    expect(await barrierGids()).toEqual(['young'])
+  })
+
   test('takes all that is old, in batches, and stops where rows are young', async () => {
     const old = Array.from({ length: 1_203 }, (_, i) => `old ${i}`)
     const over = old.filter((_, i) => i % 3 !== 0)

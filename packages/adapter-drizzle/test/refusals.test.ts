@@ -1,7 +1,7 @@
 import { defineStep } from '@stepping/core'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { openPath, startApp } from './app.ts'
+import { openJobs, openPath, startApp } from './app.ts'
 import type { App, Path } from './app.ts'
 import { drivers, nodePostgres, pglite, serverDrivers } from './harness.ts'
 import type { Driver, Harness } from './harness.ts'
@@ -64,6 +64,26 @@ describe.each(combinations.map((each) => [each.driver.name, each.path, each] as 
       await handle(app, 'message-4', 'kept')
       await app.noted('kept')
       expect(await h.barrier('message-4')).toMatchObject([{ reason: 'msg' }])
+    })
+
+    test('is a message handled once, also when that adds no step', async () => {
+      const app = await start()
+      const ignore = async (sku: string): Promise<void> =>
+        await app.stepping.transaction(
+          h.database,
+          async (tx) => void (await tx.insert(orders).values({ sku })),
+          { gid: 'message-5' },
+        )
+      await ignore('ignored')
+      await expect(ignore('ignored again')).rejects.toMatchObject({ code: 'JOB_DUPLICATE' })
+      await expect(handle(app, 'message-5', 'too late')).rejects.toMatchObject({
+        code: 'JOB_DUPLICATE',
+      })
+      await app.settled()
+      expect(app.notes).not.toContain('too late')
+      expect(await h.skus()).toContain('ignored')
+      expect(await h.skus()).not.toContain('ignored again')
+      expect(await openJobs(opened.store)).not.toContain('message-5')
     })
 
     test('is free again when the transaction that had it was rolled back', async () => {
@@ -188,17 +208,41 @@ describe('a job beside an open transaction', () => {
     await expect(started).rejects.toMatchObject({ code: 'TRANSACTION_NESTED' })
   })
 
-  test.each(serverDrivers)('over $name is done, whatever becomes of that', async (driver) => {
-    const h = await driver.open()
+  test.each(serverDrivers)(
+    'over $name is refused: it would run though that rolls back',
+    async (driver) => {
+      const h = await driver.open()
+      onTestFinished(() => h.close())
+      const { stepping, note } = await startApp({ databases: [h.database], store: h.database })
+      const started = stepping.transaction(h.database, async () => {
+        await stepping.createJob().addStep(note, 'beside').start()
+      })
+      await expect(started).rejects.toMatchObject({ code: 'TRANSACTION_NESTED' })
+    },
+  )
+
+  test.each(serverDrivers)(
+    'over $name is done, whatever becomes of that, when it is called independent',
+    async (driver) => {
+      const h = await driver.open()
+      onTestFinished(() => h.close())
+      const app = await startApp({ databases: [h.database], store: h.database })
+      const stop = new Error('stop')
+      const failed = app.stepping.transaction(h.database, async () => {
+        await app.stepping.createJob({ independent: true }).addStep(app.note, 'beside').start()
+        throw stop
+      })
+      await expect(failed).rejects.toBe(stop)
+      await app.noted('beside')
+    },
+  )
+
+  test('over PGlite cannot be looked at, where that would wait for ever', async () => {
+    const h = await pglite.open()
     onTestFinished(() => h.close())
-    const app = await startApp({ databases: [h.database], store: h.database })
-    const stop = new Error('stop')
-    const failed = app.stepping.transaction(h.database, async () => {
-      await app.stepping.createJob().addStep(app.note, 'beside').start()
-      throw stop
-    })
-    await expect(failed).rejects.toBe(stop)
-    await app.noted('beside')
+    const { stepping } = await startApp({ databases: [h.database], store: h.database })
+    const looked = stepping.transaction(h.database, async () => await stepping.jobs.find('g1'))
+    await expect(looked).rejects.toMatchObject({ code: 'TRANSACTION_NESTED' })
   })
 })
 

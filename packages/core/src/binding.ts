@@ -1,7 +1,8 @@
-import type { DbContext } from './db-context.ts'
+import type { BarrierKey, DbContext } from './db-context.ts'
 import { isSteppingError, SteppingError } from './errors.ts'
 import { toError } from './event.ts'
 import type { SteppingEvent } from './event.ts'
+import { assertCanBeAsked } from './nesting.ts'
 import type { JobRecord, TransactionManager } from './transaction-manager.ts'
 
 /** What a job needs from the engine to be sent. */
@@ -50,7 +51,12 @@ export async function bindToTransaction(
     // commits although it was refused has no job row to run.
     if (job.byHand || job.callerGid) await insertBarrier()
   })
-  if (!enlistment) {
+  if (!enlistment && job.callerGid) {
+    // A gid that is used already must leave no prepared job behind: dropped later, that would be
+    // taken for proof that no transaction with this gid has committed.
+    await insertBarrier()
+    await prepare(tm, job)
+  } else if (!enlistment) {
     await prepare(tm, job, onUntouched)
     await insertBarrier()
   }
@@ -73,7 +79,16 @@ export async function bindToTransaction(
   }
 }
 
-export function barrierKey(job: JobRecord): { gid: string; notAfter: number; identity: string } {
+/**
+ * Writes, as the last statement of a transaction without steps, that its gid is used. No prepare: a
+ * job prepared under this gid by a transaction that rolled back is answered "rolled back" from now on.
+ */
+export async function useUpGid(context: DbContext, key: BarrierKey): Promise<void> {
+  await context.assertUsable()
+  await context.database.barrier.insert(context, key, 'empty')
+}
+
+export function barrierKey(job: JobRecord): BarrierKey {
   return { gid: job.gid, notAfter: job.notAfter, identity: job.database?.identity ?? '' }
 }
 
@@ -89,9 +104,10 @@ export function withGid(error: unknown, gid: string): unknown {
 async function prepare(
   tm: TransactionManager,
   job: JobRecord,
-  onRejected: (() => void) | undefined,
+  onRejected?: () => void,
 ): Promise<void> {
   try {
+    assertCanBeAsked(tm.database)
     await tm.prepare(job)
   } catch (error) {
     onRejected?.()

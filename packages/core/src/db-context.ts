@@ -27,11 +27,14 @@ export interface Barrier {
    * Writes the commit row through the context's transaction, after its `assertUsable`. When it
    * resolves, the row is durable exactly if that transaction commits.
    *
+   * With the reason `empty` it uses the gid up without a job: a later insert is `JOB_DUPLICATE`,
+   * and `resolve` answers rolled back for what a transaction before this one prepared.
+   *
    * @throws SteppingError `BARRIER_DECIDED` when the gid was decided as rolled back,
    * `JOB_DUPLICATE` when another transaction committed it, `BARRIER_EXPIRED` past `notAfter`,
    * `TRANSACTION_LOST` when no transaction is open. The transaction must then not commit.
    */
-  insert(context: DbContext, key: BarrierKey): Promise<void>
+  insert(context: DbContext, key: BarrierKey, reason?: 'msg' | 'empty'): Promise<void>
   /**
    * Decides on a connection of its own and answers durably: all later answers agree. Repeating it
    * is harmless.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isSteppingError, parkJob, retryLater, SteppingError } from './errors.ts'
+import { isSteppingError, SteppingError } from './errors.ts'
 
 describe('an error of this library', () => {
   it('keeps its code, its gid and its cause', () => {
@@ -31,20 +31,5 @@ describe('an error of this library', () => {
     ['nothing', undefined],
   ])('is not %s', (_name, error) => {
     expect(isSteppingError(error, 'CLOSED')).toBe(false)
-  })
-})
-
-describe('what a step throws to say what comes next', () => {
-  it('parks the job with its reason and cause', () => {
-    const cause = new Error('no such account')
-    expect(parkJob('wrong account', { cause })).toMatchObject({
-      code: 'STEP_PARKED',
-      message: 'wrong account',
-      cause,
-    })
-  })
-
-  it('asks for a later attempt', () => {
-    expect(retryLater(500)).toMatchObject({ code: 'STEP_RETRY', retryAfterMs: 500 })
   })
 })

@@ -26,7 +26,6 @@ export type SteppingErrorCode =
   | 'ONCE_KEY_REUSED'
   | 'STEP_DUPLICATE'
   | 'STEP_INTERRUPTED'
-  | 'STEP_INVALID'
   | 'STEP_PARKED'
   | 'STEP_RETRY'
   | 'STEP_THREW_NON_ERROR'
@@ -52,11 +51,13 @@ export type SteppingErrorCode =
   | 'SCHEMA_MISSING'
   | 'SCHEMA_NEWER'
   | 'SCHEMA_OLDER'
+  | 'TENANT_UNRESOLVED'
   // the engine
   | 'ALREADY_STARTED'
   | 'CLOSED'
   | 'LEASE_LOST'
   | 'NOT_SUPPORTED'
+  | 'OPTIONS_INVALID'
 
 export interface SteppingErrorOptions {
   cause?: unknown
@@ -91,14 +92,4 @@ export function isSteppingError(error: unknown, code?: SteppingErrorCode): error
     'code' in error &&
     (code === undefined || error.code === code)
   )
-}
-
-/** Thrown by a step: do not try again, a person has to look. The job is parked with this message. */
-export function parkJob(reason: string, options: { cause?: unknown } = {}): SteppingError {
-  return new SteppingError('STEP_PARKED', reason, options)
-}
-
-/** Thrown by a step that is not ready yet: try again after `afterMs` instead of the usual backoff. */
-export function retryLater(afterMs: number, reason = 'not yet'): SteppingError {
-  return new SteppingError('STEP_RETRY', reason, { retryAfterMs: afterMs })
 }

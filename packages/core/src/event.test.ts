@@ -73,6 +73,12 @@ describe('the log', () => {
     ])
   })
 
+  it('says of a failed attempt also what caused its error', () => {
+    const cause = new Error('connect ECONNREFUSED')
+    const event = { ...failed, error: new TypeError('fetch failed', { cause }), retryInMs: null }
+    expect(printed(event)[0]).toContain('failed: fetch failed: connect ECONNREFUSED;')
+  })
+
   it('says of a last attempt that there is no other', () => {
     expect(printed({ ...failed, retryInMs: null })[0]).toContain('not tried again')
   })
@@ -111,6 +117,49 @@ describe('an error in a line of text', () => {
 
   it('is what was thrown when that is no Error', () => {
     expect(describeError('timeout')).toBe('timeout')
+    expect(describeError({ status: 500 })).toBe('{"status":500}')
+  })
+
+  it('is followed by its cause, without which a failed fetch says nothing', () => {
+    const refused = new AggregateError([new Error('connect ECONNREFUSED ::1:80')], '')
+    const cause = new TypeError('fetch failed', { cause: refused })
+    expect(describeError(cause)).toBe('fetch failed: connect ECONNREFUSED ::1:80')
+    expect(describeError(new Error('could not ship', { cause }))).toBe(
+      'could not ship: fetch failed: connect ECONNREFUSED ::1:80',
+    )
+  })
+
+  it('is not followed by a cause that it names itself', () => {
+    const cause = new Error('getaddrinfo\n  ENOTFOUND db')
+    const text = `cannot be reached: ${describeError(cause)}. Check the address.`
+    expect(describeError(new Error(text, { cause }))).toBe(text)
+  })
+
+  it('is not followed by a cause that is no Error', () => {
+    expect(describeError(new Error('no luck', { cause: { secret: 1 } }))).toBe('no luck')
+  })
+
+  it('ends when its causes go round in a circle', () => {
+    const circle = new Error('no luck')
+    circle.cause = circle
+    expect(describeError(circle)).toBe('no luck')
+    const twins = [new Error('first'), new Error('second')] as const
+    ;[twins[0].cause, twins[1].cause] = [twins[1], twins[0]]
+    expect(describeError(twins[0]).length).toBeLessThan(100)
+  })
+
+  it('shows no parameters of Drizzle’s that lie behind it, however deep', () => {
+    const cause = Object.assign(new Error('params: 4111-1111'), {
+      query: 'insert …',
+      params: ['4111-1111'],
+      cause: new Error('duplicate key'),
+    })
+    let outer = new Error('could not pay', { cause })
+    expect(describeError(outer)).toBe('could not pay: duplicate key')
+    for (let depth = 0; depth < 10; depth++) {
+      outer = new Error(`step ${depth}`, { cause: outer })
+      expect(describeError(outer)).not.toContain('4111')
+    }
   })
 
   it('is cut when it is long', () => {
@@ -125,5 +174,6 @@ describe('what was thrown, as an Error', () => {
 
   it('has other things as its message', () => {
     expect(toError('timeout')).toEqual(new Error('timeout'))
+    expect(toError({ status: 500 })).toEqual(new Error('{"status":500}'))
   })
 })

@@ -1,4 +1,5 @@
 import type { Logger } from './logger.ts'
+import { printValue } from './print-value.ts'
 
 /** What `onEvent` is told and the log prints, each as it happens. */
 export type SteppingEvent =
@@ -109,21 +110,35 @@ export function logEvent(logger: Logger, event: SteppingEvent): void {
 }
 
 /**
- * An error's message on one line. Node's connection errors may have only a code, or errors inside.
- * Drizzle's repeat the query with its parameters, which may be secret: their cause says what failed.
+ * An error on one line: its message and those of its causes, which alone say why a `fetch failed`.
+ * Node's connection errors may have only a code, or errors inside. Drizzle's repeat the query with
+ * its parameters, which may be secret: their cause says what failed.
  */
 export function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
+  return describe(error, 0).slice(0, 500)
+}
+
+function describe(error: unknown, depth: number): string {
+  if (!(error instanceof Error))
+    return oneLine(typeof error === 'string' ? error : printValue(error))
+  if (depth === deepest) return ''
   if ('query' in error && 'params' in error && error.cause !== undefined) {
-    return describeError(error.cause)
+    return describe(error.cause, depth + 1)
   }
-  const inner = error instanceof AggregateError ? error.errors[0] : undefined
   // A message that somebody assigned may be anything.
   const message: unknown = error.message
-  const text =
-    (typeof message === 'string' ? message : `(${typeof message})`) ||
-    (inner ? describeError(inner) : ((error as { code?: string }).code ?? error.name))
-  return text.replaceAll(/\s*\n\s*/g, ' ').slice(0, 500)
+  const text = typeof message === 'string' ? oneLine(message) : `(${typeof message})`
+  const inner: unknown = error.cause ?? (error instanceof AggregateError ? error.errors[0] : null)
+  const cause = inner instanceof Error ? describe(inner, depth + 1) : ''
+  if (text === '') return cause || ((error as { code?: string }).code ?? error.name)
+  return text.includes(cause) ? text : `${text}: ${cause}`
+}
+
+/** Causes of causes that a line has room for; some go round in a circle. */
+const deepest = 5
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s*\n\s*/g, ' ')
 }
 
 function seconds(ms: number): string {
@@ -132,5 +147,5 @@ function seconds(ms: number): string {
 
 /** What was thrown, as an Error. */
 export function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown))
+  return thrown instanceof Error ? thrown : new Error(describeError(thrown))
 }

@@ -1,16 +1,27 @@
 export { createStepping } from './stepping.ts'
-export type { Stepping, SteppingOptions } from './stepping.ts'
+export type { Stepping } from './stepping.ts'
+export type { SteppingOptions } from './stepping-options.ts'
+export { tenantDatabases } from './tenant-databases.ts'
+export type { TenantDatabases, TenantDatabasesOptions } from './tenant-databases.ts'
 export { defineStep, stepsFor } from './step.ts'
 export type { AnyStep, OnceResult, Step, StepArgs, StepContext, StepOptions } from './step.ts'
+export { parkJob, retryLater } from './step-ending.ts'
 export { httpStep } from './http-step.ts'
 export type { HttpStepArgs } from './http-step.ts'
 export { unchecked } from './standard-schema.ts'
 export type { SchemaIssue, SchemaResult, StandardSchema } from './standard-schema.ts'
 export type { JobSteps } from './job.ts'
-export type { CommittableJob, Job, JobReceipt, TransactionJob } from './job-handle.ts'
+export type {
+  CommittableJob,
+  Job,
+  JobOptions,
+  JobReceipt,
+  LoneJobOptions,
+  TransactionJob,
+} from './job-handle.ts'
 export type { TransactionOptions } from './transaction.ts'
 export type { Health, JobAdmin, JobState, JobView } from './job-admin.ts'
-export { isSteppingError, parkJob, retryLater, SteppingError } from './errors.ts'
+export { isSteppingError, SteppingError } from './errors.ts'
 export type { SteppingErrorCode, SteppingErrorOptions } from './errors.ts'
 export { describeError, toError } from './event.ts'
 export type { SteppingEvent } from './event.ts'
@@ -22,6 +33,8 @@ export type { Backoff } from './retry-policy.ts'
 // For authors of transaction managers and adapters.
 export { assertGid, newGid } from './gid.ts'
 export { hint } from './step-registry.ts'
+export { assertNumber } from './option.ts'
+export type { NumberRange } from './option.ts'
 export { barrierRetentionMs, jobRetentionMs, onceRetentionMs, safeAge } from './safe-age.ts'
 export { describeRef } from './nesting.ts'
 export type {

@@ -59,3 +59,32 @@ export interface Health {
   /** Names of steps that jobs wait for and that no process seems to know. */
   readonly unknownSteps: readonly string[]
 }
+
+/** The same, but refused where it would wait for a transaction that is open around the caller. */
+export function guardedJobs(
+  jobs: JobAdmin,
+  assert: { readonly storeCanBeAsked: () => void; readonly allCanBeAsked: () => void },
+): JobAdmin {
+  return {
+    async find(gid) {
+      assert.storeCanBeAsked()
+      return await jobs.find(gid)
+    },
+    async retry(gid) {
+      assert.storeCanBeAsked()
+      await jobs.retry(gid)
+    },
+    async cancel(gid) {
+      assert.allCanBeAsked()
+      await jobs.cancel(gid)
+    },
+    async prune() {
+      assert.allCanBeAsked()
+      return await jobs.prune()
+    },
+    async health() {
+      assert.storeCanBeAsked()
+      return await jobs.health()
+    },
+  }
+}

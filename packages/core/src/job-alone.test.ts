@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { TransactionJob } from './job-handle.ts'
+import { defineStep } from './step.ts'
 import type { Stepping } from './stepping.ts'
-import { fakeApp, sendMail } from './testing/fake-app.ts'
+import { callOf, fakeApp, participantOf, sendMail } from './testing/fake-app.ts'
 import { FakeDatabase } from './testing/fake-database.ts'
 import { FakeTransactionManager } from './testing/fake-transaction-manager.ts'
 
@@ -109,22 +110,86 @@ describe('a start that the transaction manager rejected', () => {
 describe('a job without a transaction, started inside one', () => {
   const limits = { parallelTransactions: 'one connection' }
 
-  it('stands by itself', async () => {
+  beforeEach(() => {
+    tm = new FakeTransactionManager(log)
+  })
+
+  it('is refused, with what to do instead: it would run though that rolls back', async () => {
     const database = new FakeDatabase({ name: 'orders' }, log)
-    const app = fakeApp({ tm: new FakeTransactionManager(log, { database }) })
+    const app = fakeApp({ tm, databases: [database] })
+    const job = app.stepping.createJob().addStep(sendMail)
+    const started = app.stepping.transaction(database, async () => await job.start())
+    await expect(started).rejects.toMatchObject({ code: 'TRANSACTION_NESTED', gid: job.gid })
+    await expect(started).rejects.toThrow(/orders.*job that the callback was given.*independent/)
+    expect(log).toEqual(['begin', 'rollback'])
+  })
+
+  it('is refused inside the transaction of once', async () => {
+    const database = new FakeDatabase({ name: 'orders' }, log)
+    const careless = defineStep({
+      name: 'Careless',
+      run: async ({ once }) => {
+        await once(database, async () => {
+          await app.stepping.createJob().addStep(sendMail).start()
+        })
+      },
+    })
+    const app = fakeApp({ tm, databases: [database], steps: [careless] })
+    const participant = await participantOf(app)
+    expect(await participant.runStep(callOf(careless))).toMatchObject({
+      error: { code: 'TRANSACTION_NESTED' },
+    })
+    expect(tm.sent).toEqual([])
+  })
+
+  it('is allowed in a step, around which there is none', async () => {
+    const careful = defineStep({
+      name: 'Careful',
+      run: async () => void (await app.stepping.createJob().addStep(sendMail).start()),
+    })
+    const app = fakeApp({ tm, steps: [careful] })
+    const participant = await participantOf(app)
+    expect(await participant.runStep(callOf(careful))).toEqual({ done: true })
+    expect(tm.jobsBy('submit')).toHaveLength(1)
+  })
+
+  it('stands by itself when it is called independent', async () => {
+    const database = new FakeDatabase({ name: 'orders' }, log)
+    const app = fakeApp({ tm, databases: [database] })
     await app.stepping.transaction(database, async () => {
-      await app.stepping.createJob().addStep(sendMail).start()
+      await app.stepping.createJob({ independent: true }).addStep(sendMail).start()
     })
     expect(log).toEqual(['begin', 'submit', 'commit'])
+  })
+
+  it('may be created there and started after it', async () => {
+    const database = new FakeDatabase({ name: 'orders' }, log)
+    const app = fakeApp({ tm, databases: [database] })
+    const job = await app.stepping.transaction(database, async () =>
+      app.stepping.createJob().addStep(sendMail),
+    )
+    await job.start()
+    expect(log).toEqual(['begin', 'commit', 'submit'])
+  })
+
+  it('is no job that is tied to another transaction there', async () => {
+    const database = new FakeDatabase({ name: 'orders' }, log)
+    const app = fakeApp({ tm, databases: [database] })
+    await app.stepping.transaction(database, async (tx) => {
+      const job = app.stepping.createJob(database.context(tx)).addStep(sendMail)
+      await job.prepareAndInsertBarrier()
+    })
+    expect(log).toEqual(['begin', 'prepare', 'barrier', 'commit'])
   })
 
   it('is refused where the store would wait for that transaction', async () => {
     const database = new FakeDatabase({ name: 'orders', limits }, log)
     const app = fakeApp({ tm: new FakeTransactionManager(log, { database }) })
     const started = app.stepping.transaction(database, async () => {
-      await app.stepping.createJob().addStep(sendMail).start()
+      await app.stepping.createJob({ independent: true }).addStep(sendMail).start()
     })
     await expect(started).rejects.toMatchObject({ code: 'TRANSACTION_NESTED' })
+    await expect(started).rejects.toThrow(/one connection/)
     expect(log).toEqual(['begin', 'rollback'])
   })
 

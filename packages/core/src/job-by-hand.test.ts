@@ -130,6 +130,18 @@ describe('tying a job to a transaction', () => {
     expect(tm.jobsBy('prepare')[1]).toBe(tm.jobsBy('prepare')[0])
   })
 
+  it('may not be repeated after that where the gid of the caller is in the transaction already', async () => {
+    const unreachable = new Error('connect ECONNREFUSED')
+    tm.faults.failNext('prepare', unreachable)
+    const context = database.context(database.begin())
+    const job = stepping.createJob(context, { gid: 'message-1' }).addStep(sendMail)
+    await expect(job.prepareAndInsertBarrier()).rejects.toBe(unreachable)
+    await expect(job.prepareAndInsertBarrier()).rejects.toMatchObject({
+      code: 'TRANSACTION_UNUSABLE',
+    })
+    expect(log).toEqual(['begin', 'barrier', 'prepare'])
+  })
+
   it('may not be repeated after the barrier was rejected, which may have been written', async () => {
     const lost = new Error('connection lost')
     database.faults.failNext('barrier', lost)

@@ -4,7 +4,7 @@ import type { CommittableContext, DbContext } from './db-context.ts'
 import { isSteppingError, SteppingError } from './errors.ts'
 import { toError } from './event.ts'
 import type { JobDraft, JobSteps } from './job.ts'
-import { assertCanBeAsked } from './nesting.ts'
+import { assertCanBeAsked, assertNoTransaction } from './nesting.ts'
 import type { Step, StepArgs } from './step.ts'
 import type { JobRecord } from './transaction-manager.ts'
 
@@ -14,6 +14,16 @@ export interface JobReceipt {
   readonly submitted: boolean
 }
 
+export interface JobOptions {
+  /** A gid of the caller's own, for example the id of the message that is being handled. */
+  readonly gid?: string
+}
+
+export interface LoneJobOptions extends JobOptions {
+  /** Lets it be started inside a transaction although its steps then run even if that rolls back. */
+  readonly independent?: boolean
+}
+
 /** A job without a transaction. */
 export interface Job extends JobSteps {
   /**
@@ -21,7 +31,7 @@ export interface Job extends JobSteps {
    * may be called again on this object: it never makes a second run.
    *
    * @throws SteppingError `JOB_NO_STEPS`, `JOB_ALREADY_SUBMITTED`, `JOB_DUPLICATE` when a job with
-   * this gid exists.
+   * this gid exists, `TRANSACTION_NESTED` inside a transaction of `stepping.transaction` or `once`.
    */
   start(): Promise<JobReceipt>
 }
@@ -65,14 +75,20 @@ export class JobHandle implements CommittableJob {
   readonly #parts: SendParts
   readonly #draft: JobDraft
   readonly #context: DbContext | CommittableContext | undefined
+  readonly #independent: boolean
   // Moved synchronously, before the first await of each call, so that of two calls one is refused.
   #phase: Phase = 'new'
   #bound: { job: JobRecord; binding: Binding } | undefined
 
-  constructor(parts: SendParts, draft: JobDraft, context: DbContext | undefined) {
+  constructor(
+    parts: SendParts,
+    draft: JobDraft,
+    to: { readonly context?: DbContext | undefined; readonly independent?: boolean | undefined },
+  ) {
     this.#parts = parts
     this.#draft = draft
-    this.#context = context
+    this.#context = to.context
+    this.#independent = to.independent ?? false
   }
 
   get gid(): string {
@@ -162,6 +178,7 @@ export class JobHandle implements CommittableJob {
     this.#assertPhase('new')
     this.#assertHasSteps()
     assertCanBeAsked(this.#parts.tm.database)
+    if (!this.#independent) assertNoTransaction(this.gid)
     this.#phase = 'submitting'
     try {
       await this.#parts.tm.submit(await this.#draft.record())

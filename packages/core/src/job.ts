@@ -35,11 +35,12 @@ export interface DraftOptions {
 /** Collects the steps of one job and turns them, once, into the record that is sent. */
 export class JobDraft implements JobSteps {
   readonly gid: string
+  /** See `JobRecord.notAfter`. */
+  readonly notAfter: number = Date.now() + safeAge.jobWindowMs
   readonly #options: DraftOptions
   readonly #steps: StepRecord[] = []
   readonly #checks: Promise<void>[] = []
-  readonly #notAfter = Date.now() + safeAge.jobWindowMs
-  #frozen = false
+  #frozen: 'sent' | 'callback over' | undefined
   #abandoned = false
   #record: JobRecord | undefined
 
@@ -60,10 +61,12 @@ export class JobDraft implements JobSteps {
         'belongs to a run of the callback that was given up; the library ran it again with a new job',
       )
     }
-    if (this.#frozen) {
+    if (this.#frozen !== undefined) {
       throw this.#error(
         'JOB_FROZEN',
-        'was sent already: its steps cannot change any more. Create another job',
+        this.#frozen === 'sent'
+          ? 'was sent already: its steps cannot change any more. Create another job'
+          : 'was given a step after the callback of its transaction was over. Await everything in the callback that adds steps; for steps after it create another job',
       )
     }
     this.#options.registry.assertRegistered(step)
@@ -77,8 +80,9 @@ export class JobDraft implements JobSteps {
     this.#abandoned = true
   }
 
-  freeze(): void {
-    this.#frozen = true
+  /** The callback that was given this job is over: a later step would be lost. */
+  endOfCallback(): void {
+    this.#frozen ??= 'callback over'
   }
 
   /**
@@ -89,7 +93,7 @@ export class JobDraft implements JobSteps {
   async record(to: { database?: DatabaseIdentity; byHand?: boolean } = {}): Promise<JobRecord> {
     if (this.isEmpty)
       throw this.#error('JOB_NO_STEPS', 'has no steps: add at least one with addStep')
-    this.freeze()
+    this.#frozen ??= 'sent'
     await Promise.all(this.#checks)
     if (this.#record) return this.#record
     this.#record = {
@@ -97,7 +101,7 @@ export class JobDraft implements JobSteps {
       app: this.#options.app,
       steps: this.#steps,
       ...(to.database && { database: to.database }),
-      notAfter: this.#notAfter,
+      notAfter: this.notAfter,
       callerGid: this.#options.gid !== undefined,
       byHand: to.byHand ?? false,
     }

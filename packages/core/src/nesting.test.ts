@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { Stepping } from './stepping.ts'
 import { fakeApp, sendMail } from './testing/fake-app.ts'
 import { FakeDatabase } from './testing/fake-database.ts'
+import { FakeTransactionManager } from './testing/fake-transaction-manager.ts'
 
 const limits = { parallelTransactions: 'one connection' }
 
@@ -73,6 +74,19 @@ describe('a transaction inside a transaction', () => {
       await app.stepping.transaction(umbrella, async (tx) => tx.insert('order'))
     })
     expect(umbrella.rows).toEqual(['order'])
+  })
+})
+
+describe('a job in a transaction inside a transaction', () => {
+  it('is refused where its prepare would wait for the outer one', async () => {
+    const tm = new FakeTransactionManager([], { database: single })
+    const app = fakeApp({ tm, databases: [orders] })
+    const done = app.stepping.transaction(single, async () => {
+      await app.stepping.transaction(orders, async (_tx, job) => void job.addStep(sendMail))
+    })
+    await expect(done).rejects.toEqual(nested)
+    expect(tm.sent).toEqual([])
+    expect(orders.barrierRows.size).toBe(0)
   })
 })
 

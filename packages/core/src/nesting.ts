@@ -44,15 +44,38 @@ export async function insideTransaction<R>(
  *
  * @throws SteppingError `TRANSACTION_NESTED`
  */
-export function assertNotNested(database: AnyDatabase, independent: boolean): void {
+export function assertNotNested(
+  database: AnyDatabase,
+  { independent = false, once = false }: { independent?: boolean; once?: boolean },
+): void {
   const alone = database.limits.parallelTransactions
   if (!isInside(database) || (independent && alone === undefined)) return
-  throw new SteppingError(
-    'TRANSACTION_NESTED',
-    `A transaction of the database ${describeRef(database.ref)} is open around this one. Pass its tx and job down` +
+  const ref = describeRef(database.ref)
+  if (once) {
+    throw nested(
+      `once was called inside an open transaction of the database ${ref}. Do all of it in one once, with its tx, or call this one after that transaction.`,
+    )
+  }
+  throw nested(
+    `A transaction of the database ${ref} is open around this one. Pass its tx and job down` +
       (alone === undefined
         ? ', or say independent: true for one that commits by itself.'
         : ` (${alone}).`),
+  )
+}
+
+/**
+ * Refuses to start a job of its own inside a transaction: its steps would run though that rolls
+ * back.
+ *
+ * @throws SteppingError `TRANSACTION_NESTED`
+ */
+export function assertNoTransaction(gid: string): void {
+  const around = openTransactions().next().value
+  if (!around) return
+  throw nested(
+    `Job ${gid} has no transaction, and is started inside one of the database ${describeRef(around.ref)}: its steps would run even if that rolls back. Add them to the job that the callback was given; if they are to run in any case, say createJob({ independent: true }).`,
+    gid,
   )
 }
 
@@ -65,17 +88,24 @@ export function assertNotNested(database: AnyDatabase, independent: boolean): vo
 export function assertCanBeAsked(database: AnyDatabase | undefined): void {
   const alone = database?.limits.parallelTransactions
   if (!database || alone === undefined || !isInside(database)) return
-  throw new SteppingError(
-    'TRANSACTION_NESTED',
-    `This would wait for the open transaction of the database ${describeRef(database.ref)} (${alone}). Add the steps to the job that belongs to the transaction, or start the job after it.`,
+  throw nested(
+    `This would wait for the open transaction of the database ${describeRef(database.ref)} (${alone}). Do it after that transaction; steps can be added to the job that the callback was given.`,
   )
 }
 
 function isInside(database: AnyDatabase): boolean {
+  return [...openTransactions()].some(({ ref }) => sameRef(ref, database.ref))
+}
+
+/** Around the caller, from the innermost outwards. */
+function* openTransactions(): Generator<AnyDatabase, undefined> {
   for (let each = storage?.getStore(); each; each = each.outer) {
-    if (each.open && sameRef(each.database.ref, database.ref)) return true
+    if (each.open) yield each.database
   }
-  return false
+}
+
+function nested(message: string, gid?: string): SteppingError {
+  return new SteppingError('TRANSACTION_NESTED', message, gid === undefined ? {} : { gid })
 }
 
 function sameRef(a: DatabaseRef, b: DatabaseRef): boolean {

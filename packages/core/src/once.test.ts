@@ -206,7 +206,12 @@ describe('two uses of once in one step', () => {
         await once(orders, async () => {}, { key: 'inner' })
       })
     })
-    expect(outcome).toMatchObject({ error: { code: 'TRANSACTION_NESTED' } })
+    expect(outcome).toMatchObject({
+      error: {
+        code: 'TRANSACTION_NESTED',
+        message: expect.stringMatching(/^once was called inside an open transaction.*orders/),
+      },
+    })
   })
 })
 

@@ -7,7 +7,7 @@ import { safeAge } from './safe-age.ts'
 import type { OnceResult, StepContext } from './step.ts'
 import type { StepCall } from './transaction-manager.ts'
 import { runInTransaction } from './transaction.ts'
-import type { TransactionParts } from './transaction.ts'
+import type { TransactionParts, TransactionWork } from './transaction.ts'
 
 /**
  * The `once` of one attempt. The key is (gid, step, key), the same in every attempt, so a zombie
@@ -36,7 +36,7 @@ export function onceFor(
     used.add(place)
     const row = { gid: call.gid, index: call.index, key, owner, notAfter }
     try {
-      return await runInTransaction(parts, database, async (tx, job, context) => {
+      const attempt: TransactionWork<Tx, OnceResult<R>> = async (tx, job, context) => {
         const stored = await database.once.take(context, row)
         if (stored) return { ran: false, value: decode<R>(stored.value) }
         const value = await work(tx, job)
@@ -45,7 +45,8 @@ export function onceFor(
           await database.once.store(context, row, json)
         }
         return { ran: true, value }
-      })
+      }
+      return await runInTransaction(parts, database, attempt, { once: true })
     } catch (error) {
       // The step may try it again. If it committed all the same, the row is found.
       used.delete(place)

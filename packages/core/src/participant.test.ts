@@ -1,11 +1,13 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
-import { parkJob, retryLater } from './errors.ts'
+import { parkJob, retryLater } from './step-ending.ts'
 import type { StepContext } from './step.ts'
 import { defineStep } from './step.ts'
 import { createStepping } from './stepping.ts'
+import { tenantDatabases } from './tenant-databases.ts'
 import { callOf, fakeApp, participantOf } from './testing/fake-app.ts'
 import { FakeDatabase } from './testing/fake-database.ts'
+import { FakeTransactionManager } from './testing/fake-transaction-manager.ts'
 
 /** Throws what it is told to. */
 let thrown: unknown
@@ -16,6 +18,8 @@ const run = (context: StepContext): void => {
 }
 const plain = defineStep({ name: 'Plain', aliases: ['Old'], run })
 const thrice = defineStep({ name: 'Thrice', maxAttempts: 3, backoff: { firstMs: 10 }, run })
+let end: () => void
+const ends = defineStep({ name: 'Ends', maxAttempts: 3, run: () => end() })
 const order = defineStep({
   name: 'Order',
   args: z.object({ sku: z.string(), count: z.number().default(1) }),
@@ -23,7 +27,7 @@ const order = defineStep({
 })
 
 const orders = new FakeDatabase({ name: 'orders' })
-const app = fakeApp({ steps: [plain, thrice, order], databases: [orders] })
+const app = fakeApp({ steps: [plain, thrice, ends, order], databases: [orders] })
 const participant = await participantOf(app)
 
 /** What comes of one attempt in which the step throws `error`. */
@@ -34,6 +38,12 @@ async function failing(error: unknown, call = callOf(plain)) {
   } finally {
     thrown = undefined
   }
+}
+
+/** What comes of one attempt in which the step calls this, without a throw of its own. */
+async function ending(body: () => void, call: { attempt?: number } = {}) {
+  end = body
+  return await participant.runStep(callOf(ends, call))
 }
 
 describe('an attempt', () => {
@@ -66,7 +76,7 @@ describe('an attempt', () => {
   it('gives the step the services of the app', async () => {
     const services = { mailer: {} }
     const mail = defineStep<void, void, typeof services>({ name: 'Mail', run })
-    const { tm } = fakeApp()
+    const tm = new FakeTransactionManager()
     await createStepping({ app: 'shop', tm, steps: [mail], services }).start()
     await tm.participant!.runStep(callOf(mail))
     expect(seen.at(-1)?.services).toBe(services)
@@ -101,7 +111,8 @@ describe('an attempt that throws', () => {
   it.each([
     ['a string', 'no route', '"no route"'],
     ['null', null, 'null'],
-    ['an object that cannot be printed', Object.create(null), 'a object'],
+    ['an object', { status: 500 }, '{"status":500}'],
+    ['an object that cannot be printed', Object.create(null), 'an object'],
   ])('something that is no Error fails all the same: %s', async (_name, error, printed) => {
     const outcome = await failing(error)
     expect(outcome).toMatchObject({ error: { code: 'STEP_THREW_NON_ERROR', cause: error } })
@@ -138,12 +149,12 @@ describe('an attempt that throws', () => {
   })
 
   it('parkJob is parked at once, with its reason', async () => {
-    const outcome = await failing(parkJob('account closed'))
+    const outcome = await ending(() => parkJob('account closed'))
     expect(outcome).toMatchObject({ park: true, error: { message: 'account closed' } })
   })
 
   it('retryLater is tried again when it wants, however often', async () => {
-    const outcome = await failing(retryLater(45_000), callOf(thrice, { attempt: 100 }))
+    const outcome = await ending(() => retryLater(45_000), { attempt: 100 })
     expect(outcome).toMatchObject({ park: false, retryInMs: 45_000 })
   })
 })
@@ -238,6 +249,19 @@ describe('query prepared', () => {
     await expect(participant.queryPrepared({ gid: 'g1', database })).rejects.toMatchObject({
       code: 'DATABASE_NOT_REGISTERED',
     })
+  })
+
+  it('asks the database of the job’s tenant, resolved when it is needed', async () => {
+    const acme = new FakeDatabase({ name: 'shop', tenant: 'acme' })
+    acme.barrierRows.set('g5', 'msg')
+    const resolve = vi.fn<(tenant: string) => FakeDatabase | undefined>()
+    resolve.mockReturnValueOnce(undefined).mockReturnValue(acme)
+    const shops = tenantDatabases({ name: 'shop', resolve })
+    const shop = await participantOf(fakeApp({ databases: [shops] }))
+    const query = { gid: 'g5', database: { ...acme.ref, identity: await acme.identity() } }
+    await expect(shop.queryPrepared(query)).rejects.toMatchObject({ code: 'TENANT_UNRESOLVED' })
+    expect(await shop.queryPrepared(query)).toBe('committed')
+    expect(resolve.mock.calls).toEqual([['acme'], ['acme']])
   })
 
   it('refuses to ask another database of the same name', async () => {

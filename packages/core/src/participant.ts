@@ -3,6 +3,7 @@ import { toError } from './event.ts'
 import type { SteppingEvent } from './event.ts'
 import type { DatabaseRegistry } from './database-registry.ts'
 import { onceFor } from './once.ts'
+import { printValue } from './print-value.ts'
 import { retryDelayMs } from './retry-policy.ts'
 import { safeAge } from './safe-age.ts'
 import { describeIssues } from './standard-schema.ts'
@@ -35,7 +36,9 @@ export function createParticipant(parts: ParticipantParts): Participant {
     app: parts.app,
     owner: parts.owner,
     stepNames: parts.registry.names,
-    databases: parts.databases.all,
+    get databases() {
+      return parts.databases.known
+    },
     report: (event: SteppingEvent) => parts.report(event),
     runStep: async (call) => {
       let step: AnyStep<never>
@@ -68,7 +71,8 @@ export function createParticipant(parts: ParticipantParts): Participant {
     },
     queryPrepared: async ({ gid, database }) => {
       if (!database) return 'committed'
-      return await parts.databases.get(database).barrier.resolve({
+      const { barrier } = await parts.databases.find(database)
+      return await barrier.resolve({
         gid,
         identity: database.identity,
         notAfter: Date.now() + safeAge.jobWindowMs,
@@ -187,15 +191,7 @@ function asError(step: AnyStep<never>, thrown: unknown): Error {
   if (thrown instanceof Error) return thrown
   return new SteppingError(
     'STEP_THREW_NON_ERROR',
-    `Step ${step.name} threw ${printable(thrown)}, which is not an Error and carries no stack. Throw an Error.`,
+    `Step ${step.name} threw ${printValue(thrown)}, which is not an Error and carries no stack. Throw an Error.`,
     { cause: thrown },
   )
-}
-
-function printable(thrown: unknown): string {
-  try {
-    return (typeof thrown === 'string' ? JSON.stringify(thrown) : String(thrown)).slice(0, 200)
-  } catch {
-    return `a ${typeof thrown}` // Object.create(null) has no toString
-  }
 }

@@ -51,10 +51,23 @@ describe('the registered steps', () => {
     expect(() => registry.assertRegistered(step('Create'))).toThrow(/not the one/)
   })
 
-  it('refuse a step that an import cycle left undefined', () => {
+  it.each([
+    ['what an import cycle left undefined', undefined, 'undefined'],
+    ['a name', 'Create', '"Create"'],
+    ['a function', () => {}, 'a function'],
+    ['an object of its name', { name: 'Create' }, '{"name":"Create"}'],
+  ])('refuse %s in place of a step, and say what they were given', (_name, given, printed) => {
     const registry = new StepRegistry([step('Create')])
+    const assert = (): void => registry.assertRegistered(given as unknown as AnyStep<never>)
+    expect(assert).toThrow(unknown)
+    expect(assert).toThrow(`addStep was given ${printed}, it takes what defineStep returned`)
+  })
+
+  it('refuse to list what is no step', () => {
     const missing = undefined as unknown as AnyStep<never>
-    expect(() => registry.assertRegistered(missing)).toThrow(unknown)
+    expect(() => new StepRegistry([step('Create'), missing])).toThrow(
+      expect.objectContaining({ code: 'OPTIONS_INVALID' }),
+    )
   })
 })
 

@@ -1,13 +1,19 @@
 import { SteppingError } from './errors.ts'
+import { invalidOption } from './option.ts'
+import { printValue } from './print-value.ts'
+import { isStep } from './step.ts'
 import type { AnyStep } from './step.ts'
+
+const aStep = 'what defineStep returned (which an import cycle leaves undefined)'
 
 /** The steps an app knows, by name and alias. */
 export class StepRegistry {
   readonly #byName = new Map<string, AnyStep<never>>()
 
-  /** @throws SteppingError `STEP_DUPLICATE` when two steps claim one name. */
+  /** @throws SteppingError `STEP_DUPLICATE` when two steps claim one name, `OPTIONS_INVALID` for what is no step. */
   constructor(steps: readonly AnyStep<never>[]) {
     for (const step of new Set(steps)) {
+      if (!isStep(step)) throw invalidOption('createStepping', 'one of steps', step, aStep)
       for (const name of [step.name, ...step.aliases]) {
         if (this.#byName.has(name)) {
           throw new SteppingError(
@@ -36,14 +42,19 @@ export class StepRegistry {
 
   /** @throws SteppingError `STEP_UNKNOWN` for a step that was not given to `createStepping`. */
   assertRegistered(step: AnyStep<never>): void {
-    const found = this.#byName.get(step?.name)
-    // An import cycle makes a step undefined, which must not equal the step that was not found.
-    if (found && found === step) return
+    if (!isStep(step)) {
+      throw new SteppingError(
+        'STEP_UNKNOWN',
+        `addStep was given ${printValue(step)}, it takes ${aStep}.`,
+      )
+    }
+    const found = this.#byName.get(step.name)
+    if (found === step) return
     throw new SteppingError(
       'STEP_UNKNOWN',
       found
         ? `The step ${step.name} is not the one that is registered under this name. Import the same definition in both places.`
-        : `The step ${step?.name} is not registered: add it to createStepping({ steps: [...] }).`,
+        : `The step ${step.name} is not registered: add it to createStepping({ steps: [...] }).`,
     )
   }
 }

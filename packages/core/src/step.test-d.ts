@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { createStepping } from './stepping.ts'
 import type { Stepping } from './stepping.ts'
 import { unchecked } from './standard-schema.ts'
+import { parkJob, retryLater } from './step-ending.ts'
 import { defineStep, stepsFor } from './step.ts'
 import type { OnceResult, Step } from './step.ts'
 import type { Database } from './db-context.ts'
@@ -174,4 +175,20 @@ export function whatOnceReturns(database: Database<{ sql: string }>): void {
       await once(database, async () => {}, { key: 7 })
     },
   })
+}
+
+export function howAStepEnds(paid: boolean | undefined): void {
+  defineStep({
+    name: 'Pay',
+    run() {
+      if (paid === undefined) return retryLater(1_000)
+      if (!paid) parkJob('account closed')
+      expectTypeOf(paid).toEqualTypeOf<true>()
+      throw parkJob('account closed', { cause: new Error('closed') })
+    },
+  })
+  expectTypeOf(parkJob).returns.toEqualTypeOf<never>()
+  expectTypeOf(retryLater).returns.toEqualTypeOf<never>()
+  // @ts-expect-error a time is a number
+  retryLater('1s')
 }

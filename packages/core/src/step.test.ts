@@ -3,7 +3,7 @@ import { defineStep, stepsFor } from './step.ts'
 import { unchecked } from './standard-schema.ts'
 
 const run = (): void => {}
-const invalid = expect.objectContaining({ code: 'STEP_INVALID' })
+const invalid = expect.objectContaining({ code: 'OPTIONS_INVALID' })
 
 describe('defining a step', () => {
   it('keeps the name it was given, whatever its function is called', () => {
@@ -32,16 +32,36 @@ describe('defining a step', () => {
     )
   })
 
-  it.each([0, -1, Number.NaN])('refuses a timeoutMs of %d', (timeoutMs) => {
+  it('refuses aliases that are no list, instead of taking each letter for one', () => {
+    const aliases = 'Old' as unknown as string[]
+    expect(() => defineStep({ name: 'Create', aliases, run })).toThrow(invalid)
+  })
+
+  it.each([0, -1, Number.NaN, '1000'])('refuses a timeoutMs of %j', (value) => {
+    const timeoutMs = value as number
     expect(() => defineStep({ name: 'Create', timeoutMs, run })).toThrow(invalid)
   })
 
-  it.each([0, -1, Number.NaN])('refuses a maxAttempts of %d', (maxAttempts) => {
-    expect(() => defineStep({ name: 'Create', maxAttempts, run })).toThrow(invalid)
+  it.each([0, -1, Number.NaN, '3', 2.5])('refuses a maxAttempts of %j', (value) => {
+    const maxAttempts = value as number
+    expect(() => defineStep({ name: 'Create', maxAttempts, run })).toThrow(
+      /^step Create: maxAttempts is /,
+    )
   })
 
   it.each(['firstMs', 'factor', 'capMs'])('refuses a backoff with a %s of 0', (option) => {
     expect(() => defineStep({ name: 'Create', backoff: { [option]: 0 }, run })).toThrow(invalid)
+    expect(() => defineStep({ name: 'Create', backoff: { [option]: '5' }, run })).toThrow(invalid)
+  })
+
+  it('refuses a run that is no function', () => {
+    const missing = undefined as unknown as () => void
+    expect(() => defineStep({ name: 'Create', run: missing })).toThrow(invalid)
+  })
+
+  it('refuses args that are no schema', () => {
+    const args = { sku: 'A1' } as never
+    expect(() => defineStep({ name: 'Create', args, run })).toThrow(/args is \{"sku":"A1"\}/)
   })
 
   it('tries for ever, five minutes at a time, when nothing else is said', () => {

@@ -1,6 +1,6 @@
 import type { Database } from './db-context.ts'
-import { SteppingError } from './errors.ts'
 import type { JobSteps } from './job.ts'
+import { assertNumber, invalidOption } from './option.ts'
 import type { Backoff } from './retry-policy.ts'
 import type { StandardSchema } from './standard-schema.ts'
 
@@ -92,8 +92,6 @@ export type StepArgs<Input> = unknown extends Input
       ? [args?: Input]
       : [args: Input]
 
-const namePattern = /^[A-Za-z0-9_.:-]{1,100}$/
-
 /**
  * Defines a step. Without `args` it takes none.
  *
@@ -103,42 +101,51 @@ const namePattern = /^[A-Za-z0-9_.:-]{1,100}$/
  *   args: z.object({ orderId: z.string() }),
  *   async run({ args, idempotencyKey }) { await carrier.ship(args.orderId, idempotencyKey) },
  * })
- * @throws SteppingError `STEP_INVALID` for an unusable name or option.
+ * @throws SteppingError `OPTIONS_INVALID` for an unusable name or option.
  */
 export function defineStep<Args = void, Input = Args, Services = unknown>(
   options: StepOptions<Args, Input, Services>,
 ): Step<Input, Services> {
-  const { name, aliases = [], timeoutMs = 300_000, maxAttempts = Infinity, backoff = {} } = options
-  for (const each of [name, ...aliases]) {
-    if (typeof each !== 'string' || !namePattern.test(each)) {
-      throw new SteppingError(
-        'STEP_INVALID',
-        `The step name ${JSON.stringify(each)} is not usable: take 1 to 100 letters, digits, '_', '.', ':' or '-'.`,
-      )
-    }
-  }
-  requirePositive(name, 'timeoutMs', timeoutMs)
-  requirePositive(name, 'maxAttempts', maxAttempts)
-  for (const [option, value] of Object.entries(backoff)) {
-    requirePositive(name, `backoff.${option}`, value)
-  }
-  return {
+  const { name, aliases = [], args, run } = options
+  const { timeoutMs = 300_000, maxAttempts = Infinity, backoff = {} } = options
+  const step = {
     name,
     aliases,
     timeoutMs,
     maxAttempts,
     backoff,
-    run: options.run,
-    ...(options.args && { schema: options.args }),
+    run,
+    ...(args && { schema: args }),
   }
+  assertUsable(step)
+  return step
 }
 
-function requirePositive(step: string, option: string, value: number): void {
-  if (value > 0) return
-  throw new SteppingError(
-    'STEP_INVALID',
-    `Step ${step}: ${option} is ${value}, it must be positive.`,
-  )
+function assertUsable({ name, aliases, schema, ...step }: AnyStep<never>): void {
+  if (!isName(name)) throw invalidOption('defineStep', 'name', name, aName)
+  const owner = `step ${name}`
+  const alias = Array.isArray(aliases) ? aliases.find((each) => !isName(each)) : aliases
+  if (alias !== undefined) throw invalidOption(owner, 'one of aliases', alias, aName)
+  assertNumber(owner, 'timeoutMs', step.timeoutMs, { to: Infinity })
+  assertNumber(owner, 'maxAttempts', step.maxAttempts, { from: 1, to: Infinity, whole: true })
+  for (const [option, value] of Object.entries(step.backoff)) {
+    assertNumber(owner, `backoff.${option}`, value)
+  }
+  if (typeof step.run !== 'function') throw invalidOption(owner, 'run', step.run, 'a function')
+  if (!schema || typeof schema['~standard']?.validate === 'function') return
+  throw invalidOption(owner, 'args', schema, 'a Standard Schema, of zod for example')
+}
+
+const aName = `1 to 100 letters, digits, '_', '.', ':' or '-'`
+
+function isName(value: unknown): boolean {
+  return typeof value === 'string' && /^[A-Za-z0-9_.:-]{1,100}$/.test(value)
+}
+
+/** Whether this is what `defineStep` makes: an import cycle, or a name, is not. */
+export function isStep(value: unknown): boolean {
+  const { name, run } = (value ?? {}) as Partial<AnyStep>
+  return typeof name === 'string' && typeof run === 'function'
 }
 
 /**

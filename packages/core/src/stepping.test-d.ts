@@ -1,7 +1,11 @@
 import { expectTypeOf } from 'vitest'
 import type { CommittableContext, Database, DbContext } from './db-context.ts'
 import { defineStep } from './step.ts'
+import { createStepping } from './stepping.ts'
 import type { Stepping } from './stepping.ts'
+import { tenantDatabases } from './tenant-databases.ts'
+import type { TenantDatabases } from './tenant-databases.ts'
+import type { TransactionManager } from './transaction-manager.ts'
 import type { CommittableJob, Job, JobReceipt, TransactionJob } from './job-handle.ts'
 import type { JobSteps } from './job.ts'
 
@@ -13,6 +17,7 @@ interface TxOptions {
 }
 
 declare const stepping: Stepping
+declare const tm: TransactionManager
 const send = defineStep({ name: 'Send', run: () => {} })
 const work = async (): Promise<void> => {}
 
@@ -26,6 +31,7 @@ export async function aJobAlone(): Promise<void> {
   await job.prepareAndInsertBarrier()
   // @ts-expect-error start() submits it
   await job.submit()
+  stepping.createJob({ independent: true })
   // @ts-expect-error a gid is a string
   stepping.createJob({ gid: 7 })
   // @ts-expect-error a job is made with a context, not with a database's handle
@@ -39,6 +45,8 @@ export async function aJobInATransaction(context: DbContext): Promise<void> {
   await job.submit()
   // @ts-expect-error only the library can commit this transaction
   await job.start()
+  // @ts-expect-error it is not independent of the transaction that it is tied to
+  stepping.createJob(context, { independent: true })
 }
 
 export async function aJobThatCanCommit(context: CommittableContext): Promise<void> {
@@ -79,4 +87,33 @@ export async function aTransaction(database: Database<Tx, DbContext, TxOptions>)
   await stepping.transaction(database, () => 1)
   // @ts-expect-error a database, not its handle
   await stepping.transaction({} as Tx, work)
+}
+
+interface Shop extends Database<Tx, CommittableContext, TxOptions> {
+  readonly address: string
+}
+
+export async function databasesOfTenants(shop: Shop): Promise<void> {
+  const shops = tenantDatabases({
+    name: 'shop',
+    resolve(tenant) {
+      expectTypeOf(tenant).toEqualTypeOf<string>()
+      return tenant === 'acme' ? shop : undefined
+    },
+  })
+  expectTypeOf(shops).toEqualTypeOf<TenantDatabases<Shop>>()
+  expectTypeOf(await shops.get('acme')).toEqualTypeOf<Shop>()
+  tenantDatabases({ name: 'shop', resolve: async () => shop })
+  tenantDatabases({ name: 'shop', resolve: async (tenant) => (tenant ? shop : undefined) })
+  createStepping({ app: 'shop', tm, steps: [], databases: [shop, shops] })
+  await stepping.transaction(await shops.get('acme'), async (tx) => {
+    expectTypeOf(tx).toEqualTypeOf<Tx>()
+  })
+  await stepping.migrate({ tenant: 'acme' })
+  // @ts-expect-error a tenant is needed
+  await shops.get()
+  // @ts-expect-error a database, not a promise of one
+  await stepping.transaction(shops.get('acme'), work)
+  // @ts-expect-error a database has a barrier
+  tenantDatabases({ name: 'shop', resolve: () => ({ name: 'acme' }) })
 }

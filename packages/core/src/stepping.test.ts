@@ -2,6 +2,10 @@ import { describe, expect, it } from 'vitest'
 import { httpStep } from './http-step.ts'
 import type { JobAdmin } from './job-admin.ts'
 import { defineStep } from './step.ts'
+import { createStepping } from './stepping.ts'
+import type { Stepping } from './stepping.ts'
+import type { SteppingOptions } from './stepping-options.ts'
+import { tenantDatabases } from './tenant-databases.ts'
 import { callOf, fakeApp, participantOf, sendMail } from './testing/fake-app.ts'
 import { FakeDatabase } from './testing/fake-database.ts'
 import { FakeTransactionManager } from './testing/fake-transaction-manager.ts'
@@ -45,10 +49,28 @@ describe('an app', () => {
     expect(log).toEqual(['migrate orders', 'migrate jobs', 'migrate tm'])
   })
 
-  it('gives the jobs of its transaction manager to look at', () => {
-    const jobs = { find: async () => null } as unknown as JobAdmin
-    const { stepping } = fakeApp({ tm: new FakeTransactionManager([], { jobs }) })
-    expect(stepping.jobs).toBe(jobs)
+  it('migrates the databases of one tenant, and nothing else', async () => {
+    const log: string[] = []
+    const shops = tenantDatabases({
+      name: 'shop',
+      resolve: (tenant) => new FakeDatabase({ name: 'shop', tenant }, log),
+    })
+    const orders = new FakeDatabase({ name: 'orders' }, log)
+    const { stepping } = fakeApp({ log, databases: [orders, shops] })
+    await stepping.migrate({ tenant: 'acme' })
+    expect(log).toEqual(['migrate shop/acme'])
+  })
+
+  it('leaves the databases of tenants to be migrated one by one', async () => {
+    const log: string[] = []
+    const shops = tenantDatabases({
+      name: 'shop',
+      resolve: (tenant) => new FakeDatabase({ name: 'shop', tenant }, log),
+    })
+    await shops.get('acme')
+    const orders = new FakeDatabase({ name: 'orders' }, log)
+    await fakeApp({ log, databases: [orders, shops] }).stepping.migrate()
+    expect(log).toEqual(['migrate orders', 'migrate tm'])
   })
 
   it('says so when its transaction manager has no jobs to look at', async () => {
@@ -58,12 +80,124 @@ describe('an app', () => {
   })
 })
 
+describe('an app with unusable options', () => {
+  const tm = new FakeTransactionManager()
+  const valid = { app: 'shop', tm, steps: [] }
+
+  it.each([
+    ['no app', { app: undefined }, 'app is undefined'],
+    ['an empty app', { app: '' }, 'app is ""'],
+    ['a blank app', { app: ' ' }, 'app is " "'],
+    ['blanks around the app', { app: 'shop ' }, 'app is "shop "'],
+    ['an app of several lines', { app: 'shop\nfloor' }, 'app is'],
+    ['an app with half a character', { app: 'shop\ud800' }, 'app is'],
+    ['an endless app', { app: 'x'.repeat(101) }, 'app is'],
+    ['an app that is no text', { app: 7 }, 'app is 7'],
+    ['no transaction manager', { tm: undefined }, 'tm is undefined'],
+    ['no list of steps', { steps: undefined }, 'steps is undefined'],
+    ['no list of databases', { databases: {} }, 'databases is an object'],
+  ])('is refused: %s', (_name, option, message) => {
+    const create = (): unknown => createStepping({ ...valid, ...option } as SteppingOptions)
+    expect(create).toThrow(expect.objectContaining({ code: 'OPTIONS_INVALID' }))
+    expect(create).toThrow(`createStepping: ${message}`)
+  })
+
+  it.each(['shop', '@shop/orders', 'Müllers Läden', 'x'.repeat(100)])('may be called %j', (app) => {
+    expect(createStepping({ ...valid, tm: new FakeTransactionManager(), app }).app).toBe(app)
+  })
+
+  it('is refused with the transaction manager of another one, by the name of that', async () => {
+    const first = fakeApp()
+    const create = (): unknown => createStepping({ ...valid, tm: first.tm, app: 'billing' })
+    expect(create).toThrow(expect.objectContaining({ code: 'OPTIONS_INVALID' }))
+    expect(create).toThrow(/belongs to a Stepping for shop already/)
+    await first.stepping.close()
+    expect(create).toThrow(/already/)
+  })
+
+  it('does not take its transaction manager away from the next try', () => {
+    const own = new FakeTransactionManager()
+    const orders = new FakeDatabase({ name: 'orders' })
+    const twin = new FakeDatabase({ name: 'orders' })
+    expect(() => createStepping({ ...valid, tm: own, databases: [orders, twin] })).toThrow(/orders/)
+    expect(createStepping({ ...valid, tm: own, databases: [orders] }).app).toBe('shop')
+  })
+})
+
+describe('looking at jobs', () => {
+  const asked = ['find', 'retry', 'cancel', 'prune', 'health'] as const
+  const limits = { parallelTransactions: 'one connection' }
+
+  /** An app whose transaction manager answers every question with its name. */
+  function lookingAt(store: FakeDatabase, ...databases: FakeDatabase[]): Stepping {
+    const answers = asked.map((name) => [name, async () => name] as const)
+    const jobs = Object.fromEntries(answers) as unknown as JobAdmin
+    const tm = new FakeTransactionManager([], { database: store, jobs })
+    return fakeApp({ tm, databases }).stepping
+  }
+
+  async function ask(stepping: Stepping, name: (typeof asked)[number]): Promise<unknown> {
+    return name === 'health' ? await stepping.health() : await stepping.jobs[name]('g1')
+  }
+
+  it.each(asked)('asks the transaction manager (%s)', async (name) => {
+    const stepping = lookingAt(new FakeDatabase({ name: 'jobs' }))
+    expect(await ask(stepping, name)).toBe(name === 'retry' || name === 'cancel' ? undefined : name)
+  })
+
+  it.each(asked)(
+    'is refused where it would wait for the transaction around it (%s)',
+    async (name) => {
+      const store = new FakeDatabase({ name: 'jobs', limits })
+      const stepping = lookingAt(store)
+      const inside = stepping.transaction(store, async () => await ask(stepping, name))
+      await expect(inside).rejects.toMatchObject({ code: 'TRANSACTION_NESTED' })
+      await expect(inside).rejects.toThrow(/one connection.*after that transaction/)
+    },
+  )
+
+  it.each(asked)(
+    'is allowed inside a transaction where there are connections (%s)',
+    async (name) => {
+      const store = new FakeDatabase({ name: 'jobs' })
+      const stepping = lookingAt(store)
+      await stepping.transaction(store, async () => await ask(stepping, name))
+    },
+  )
+
+  it('is refused where it asks another database with one connection', async () => {
+    const orders = new FakeDatabase({ name: 'orders', limits })
+    const stepping = lookingAt(new FakeDatabase({ name: 'jobs' }), orders)
+    const nested = { code: 'TRANSACTION_NESTED' }
+    await stepping.transaction(orders, async () => {
+      await stepping.jobs.find('g1')
+      await expect(stepping.jobs.cancel('g1')).rejects.toMatchObject(nested)
+      await expect(stepping.jobs.prune()).rejects.toMatchObject(nested)
+      await expect(stepping.migrate()).rejects.toMatchObject(nested)
+      await expect(stepping.start()).rejects.toMatchObject(nested)
+    })
+  })
+})
+
 describe('starting', () => {
   it('hands the transaction manager the app: its name, its steps and its databases', async () => {
     const orders = new FakeDatabase({ name: 'orders' })
     const participant = await participantOf(fakeApp({ databases: [orders] }))
     expect(participant).toMatchObject({ app: 'shop', databases: [orders] })
     expect(participant.stepNames).toEqual(['SendMail', 'ShipOrder', 'stepping.http'])
+  })
+
+  it('lets the transaction manager see the tenants that were resolved since', async () => {
+    const shops = tenantDatabases({
+      name: 'shop',
+      resolve: (tenant) => new FakeDatabase({ name: 'shop', tenant }),
+    })
+    const participant = await participantOf(fakeApp({ databases: [shops] }))
+    expect(participant.databases).toEqual([])
+    const acme = await shops.get('acme')
+    expect(participant.databases).toEqual([acme])
+    shops.forget('acme')
+    expect(participant.databases).toEqual([])
   })
 
   it.each([

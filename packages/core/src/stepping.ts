@@ -1,51 +1,40 @@
 import { DatabaseRegistry } from './database-registry.ts'
-import type { AnyDatabase, CommittableContext, Database, DbContext } from './db-context.ts'
+import type { CommittableContext, Database, DbContext } from './db-context.ts'
 import { SteppingError } from './errors.ts'
 import { logEvent } from './event.ts'
 import type { SteppingEvent } from './event.ts'
 import { httpStep } from './http-step.ts'
+import { guardedJobs } from './job-admin.ts'
 import type { JobAdmin } from './job-admin.ts'
 import { JobHandle } from './job-handle.ts'
-import type { CommittableJob, Job, TransactionJob } from './job-handle.ts'
+import type {
+  CommittableJob,
+  Job,
+  JobOptions,
+  LoneJobOptions,
+  TransactionJob,
+} from './job-handle.ts'
 import { JobDraft } from './job.ts'
 import type { JobSteps } from './job.ts'
 import { consoleLogger } from './logger.ts'
-import type { Logger } from './logger.ts'
+import { assertCanBeAsked } from './nesting.ts'
+import { assertOptions, claimTransactionManager } from './stepping-options.ts'
+import type { SteppingOptions } from './stepping-options.ts'
 import { createParticipant } from './participant.ts'
 import { StepRegistry } from './step-registry.ts'
 import type { AnyStep } from './step.ts'
-import type { TransactionManager } from './transaction-manager.ts'
 import { runInTransaction } from './transaction.ts'
 import type { TransactionOptions, TransactionParts } from './transaction.ts'
-
-export type SteppingOptions<Services = unknown> = {
-  /** This app's name, stored with its jobs: processes of one name share them. */
-  readonly app: string
-  readonly tm: TransactionManager
-  /** Every database whose transactions jobs are tied to, or that steps use `once` on. */
-  readonly databases?: readonly AnyDatabase[]
-  /** Every step this app adds to jobs or runs. `httpStep` is always there. */
-  readonly steps: readonly AnyStep<Services>[]
-  /** False: this process only adds jobs, others run them. */
-  readonly execute?: boolean
-  /** Replaces the default log, which prints warnings and errors to stderr. */
-  readonly logger?: Logger
-  /** Told everything that happens, in this process. It must not throw. */
-  readonly onEvent?: (event: SteppingEvent) => void
-} & ServicesOption<Services>
-
-type ServicesOption<Services> = unknown extends Services
-  ? { readonly services?: undefined }
-  : { readonly services: Services }
 
 export interface Stepping extends AsyncDisposable {
   readonly app: string
   readonly jobs: Omit<JobAdmin, 'health'>
   /**
-   * Creates or upgrades the tables of all registered databases and of the transaction manager.
+   * Creates or upgrades the tables of all registered databases and of the transaction manager,
+   * except those of `tenantDatabases`; with `tenant`, of that tenant's databases and nothing else.
    * Run it when deploying. Repeating it changes nothing; nothing else ever does DDL.
    */
-  migrate(): Promise<void>
+  migrate(options?: { readonly tenant?: string }): Promise<void>
   /**
    * Checks every database and begins to execute jobs.
    *
@@ -57,11 +46,11 @@ export interface Stepping extends AsyncDisposable {
   close(): Promise<void>
   health(): ReturnType<JobAdmin['health']>
   /** A job without a transaction. */
-  createJob(options?: { readonly gid?: string }): Job
+  createJob(options?: LoneJobOptions): Job
   /** A job tied to an open transaction that it can commit. */
-  createJob(context: CommittableContext, options?: { readonly gid?: string }): CommittableJob
+  createJob(context: CommittableContext, options?: JobOptions): CommittableJob
   /** A job tied to an open transaction. */
-  createJob(context: DbContext, options?: { readonly gid?: string }): TransactionJob
+  createJob(context: DbContext, options?: JobOptions): TransactionJob
   /**
    * Runs `work` in a transaction of `database`; the steps it adds to `job` are done if and only if
    * that transaction commits. Resolves with what `work` returned.
@@ -86,7 +75,7 @@ const startForgottenMs = 5_000
 /**
  * Puts an app together: its transaction manager, databases and steps. Nothing is connected yet.
  *
- * @throws SteppingError `STEP_DUPLICATE`, `DATABASE_DUPLICATE`.
+ * @throws SteppingError `OPTIONS_INVALID`, `STEP_DUPLICATE`, `DATABASE_DUPLICATE`.
  */
 export function createStepping<Services = unknown>(options: SteppingOptions<Services>): Stepping {
   return new SteppingEngine(options as SteppingOptions<unknown>)
@@ -99,12 +88,14 @@ class SteppingEngine implements Stepping {
   readonly #databases: DatabaseRegistry
   readonly #background = new Set<Promise<unknown>>()
   readonly #parts: TransactionParts
+  readonly #jobs: JobAdmin | undefined
   #state: 'new' | 'started' | 'closing' | 'closed' = 'new'
   #starting: Promise<void> | undefined
   #closing: Promise<void> | undefined
   #reminder: ReturnType<typeof setTimeout> | undefined
 
   constructor(options: SteppingOptions) {
+    assertOptions(options)
     const { app, tm, databases = [], steps } = options
     this.app = app
     this.#options = options
@@ -117,11 +108,17 @@ class SteppingEngine implements Stepping {
       createDraft: (gid) => this.#createDraft(gid),
       assertRegistered: (database) => this.#databases.assertRegistered(database),
     }
+    this.#jobs =
+      tm.jobs &&
+      guardedJobs(tm.jobs, {
+        storeCanBeAsked: () => assertCanBeAsked(tm.database),
+        allCanBeAsked: () => this.#assertCanBeAsked(),
+      })
+    claimTransactionManager(tm, app)
   }
 
   get jobs(): JobAdmin {
-    const { jobs } = this.#options.tm
-    if (jobs) return jobs
+    if (this.#jobs) return this.#jobs
     throw new SteppingError('NOT_SUPPORTED', 'This transaction manager cannot list or steer jobs.')
   }
 
@@ -129,9 +126,12 @@ class SteppingEngine implements Stepping {
     return await this.jobs.health()
   }
 
-  async migrate(): Promise<void> {
-    for (const database of this.#databases.all) await database.migrate()
-    await this.#options.tm.migrate?.()
+  async migrate({ tenant }: { readonly tenant?: string } = {}): Promise<void> {
+    this.#assertCanBeAsked()
+    const { single } = this.#databases
+    const databases = tenant === undefined ? single : await this.#databases.ofTenant(tenant)
+    for (const database of databases) await database.migrate()
+    if (tenant === undefined) await this.#options.tm.migrate?.()
   }
 
   async start(): Promise<void> {
@@ -139,6 +139,7 @@ class SteppingEngine implements Stepping {
       throw new SteppingError('ALREADY_STARTED', `Stepping for ${this.app} was started already.`)
     }
     this.#assertNotClosing()
+    this.#assertCanBeAsked()
     this.#state = 'started'
     clearTimeout(this.#reminder)
     this.#starting = this.#begin()
@@ -151,7 +152,7 @@ class SteppingEngine implements Stepping {
   }
 
   async #begin(): Promise<void> {
-    for (const database of this.#databases.all) await database.identity()
+    for (const database of this.#databases.single) await database.identity()
     // Closed while the databases were asked: what began now would never be ended.
     this.#assertNotClosing()
     const { tm } = this.#options
@@ -200,14 +201,12 @@ class SteppingEngine implements Stepping {
     await this.close()
   }
 
-  createJob(
-    first: DbContext | { gid?: string } = {},
-    second: { gid?: string } = {},
-  ): Job & CommittableJob {
+  createJob(first: DbContext | LoneJobOptions = {}, second: JobOptions = {}): Job & CommittableJob {
     const context = 'database' in first ? first : undefined
     if (context) this.#databases.assertRegistered(context.database)
-    const { gid } = context ? second : (first as { gid?: string })
-    return new JobHandle(this.#parts, this.#createDraft(gid), context)
+    const options: LoneJobOptions = context ? second : (first as LoneJobOptions)
+    const { gid, independent } = options
+    return new JobHandle(this.#parts, this.#createDraft(gid), { context, independent })
   }
 
   async transaction<Tx, R, O>(
@@ -234,6 +233,10 @@ class SteppingEngine implements Stepping {
     )
     // In Node a timer is an object that would keep the process alive; in a browser it is a number.
     ;(this.#reminder as { unref?: () => void }).unref?.()
+  }
+
+  #assertCanBeAsked(): void {
+    for (const database of this.#databases.known) assertCanBeAsked(database)
   }
 
   #assertNotClosed(): void {

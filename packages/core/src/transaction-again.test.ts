@@ -104,6 +104,20 @@ describe('a callback that the library runs again', () => {
     expect(tm.jobsBy('submit')).toEqual([])
   })
 
+  it('may add no steps in its last run: the gid of the caller is used up by that', async () => {
+    await stepping.transaction(
+      database,
+      async (_tx, job) => {
+        jobs.push(job)
+        if (jobs.length === 1) job.addStep(sendMail)
+      },
+      { gid: 'message-1' },
+    )
+    await stepping.close()
+    expect(database.barrierRows).toEqual(new Map([['message-1', 'empty']]))
+    expect(tm.jobsBy('submit')).toEqual([])
+  })
+
   it('has nothing submitted when its last run throws', async () => {
     const mine = new Error('out of stock')
     const done = stepping.transaction(database, async (_tx, job) => {

@@ -93,7 +93,7 @@ export interface Participant {
   readonly owner: string
   /** All names and aliases this app can run. */
   readonly stepNames: readonly string[]
-  /** The registered databases, whose old rows the transaction manager has cleaned. */
+  /** The databases that are known now, whose old rows the transaction manager has cleaned. Tenants come and go. */
   readonly databases: readonly AnyDatabase[]
   /**
    * Makes one attempt of one step. It never rejects. It resolves when the step has ended, or when
@@ -104,7 +104,8 @@ export interface Participant {
    * Whether the transaction of a prepared job committed. A job without a database is committed.
    *
    * @throws SteppingError `BARRIER_UNDECIDED` while it is open; `DATABASE_NOT_REGISTERED`,
-   * `DATABASE_CHANGED` and whatever the driver throws leave the job prepared: ask again.
+   * `TENANT_UNRESOLVED`, `DATABASE_CHANGED` and whatever the driver throws leave the job prepared:
+   * ask again.
    */
   queryPrepared(query: {
     readonly gid: string

@@ -1,4 +1,4 @@
-import { bindToTransaction, withGid } from './binding.ts'
+import { bindToTransaction, useUpGid, withGid } from './binding.ts'
 import type { Binding, SendParts } from './binding.ts'
 import type { AnyDatabase, Database, DbContext } from './db-context.ts'
 import type { JobDraft } from './job.ts'
@@ -11,13 +11,19 @@ export interface TransactionParts extends SendParts {
 }
 
 export interface TransactionOptions<O = unknown> {
-  /** A gid of the caller's own, for example the id of the message that is being handled. */
+  /**
+   * A gid of the caller's own, for example the id of the message that is being handled. A second
+   * transaction with it is `JOB_DUPLICATE`, also if no step was added.
+   */
   readonly gid?: string
   /** The library's own options, such as the isolation level. */
   readonly database?: O
   /** Opens this transaction although one of the same database is open around it. */
   readonly independent?: boolean
 }
+
+/** What runs in the transaction: the user's callback, or `once` around it. */
+export type TransactionWork<Tx, R> = (tx: Tx, job: JobDraft, context: DbContext) => Promise<R>
 
 /** One run of the callback. */
 interface Run {
@@ -28,16 +34,16 @@ interface Run {
 /**
  * Runs `work` in a transaction of `database` and ties the steps that it added to that transaction.
  * Resolves with its value once the transaction committed; the steps are then durable. Without any
- * step it is a plain transaction.
+ * step, and without a gid to use up, it is a plain transaction.
  */
 export async function runInTransaction<Tx, R, O>(
   parts: TransactionParts,
   database: Database<Tx, DbContext, O>,
-  work: (tx: Tx, job: JobDraft, context: DbContext) => Promise<R>,
-  options: TransactionOptions<O> = {},
+  work: TransactionWork<Tx, R>,
+  options: TransactionOptions<O> & { readonly once?: boolean } = {},
 ): Promise<R> {
   parts.assertRegistered(database)
-  assertNotNested(database, options.independent ?? false)
+  assertNotNested(database, options)
   // Asked before the transaction is open, so that a missing schema costs no work and a
   // single-connection database does not wait for itself.
   const identity = await database.identity()
@@ -51,9 +57,14 @@ export async function runInTransaction<Tx, R, O>(
     run?.binding?.abandoned()
     const { job } = (run = { job: parts.createDraft(options.gid) } as Run)
     const value = await work(tx, job, context)
-    job.freeze()
+    job.endOfCallback()
     // A lost connection can end the library's transaction while the callback goes on.
-    if (job.isEmpty || isOver) return value
+    if (isOver) return value
+    if (job.isEmpty) {
+      if (options.gid !== undefined)
+        await useUpGid(context, { gid: job.gid, notAfter: job.notAfter, identity })
+      return value
+    }
     const record = await job.record({ database: { ...database.ref, identity } })
     await context.assertUsable()
     // The last statement of the transaction: a savepoint of the user's that is rolled back
@@ -66,7 +77,7 @@ export async function runInTransaction<Tx, R, O>(
   try {
     value = await insideTransaction(database, () => database.transaction(attempt, options.database))
   } catch (error) {
-    run?.job.freeze()
+    run?.job.endOfCallback()
     run?.binding?.notCommitted()
     throw run ? withGid(error, run.job.gid) : error
   } finally {

@@ -46,15 +46,16 @@ export interface SqlDialect {
     execute: Execute,
     key: BarrierKey,
     open: Statement,
+    reason: 'msg' | 'empty',
   ): Promise<Inserted | NotInserted>
-  /** The reason stored with a decided gid: `msg` committed, `rollback` not. */
+  /** The reason stored with a decided gid: `msg` committed, `empty` committed without a job, `rollback` not. */
   readReason(tables: Tables, gid: string): Statement
   /** In a READ COMMITTED transaction of its own; waits for locks only a moment. */
   resolveBarrier(
     tables: Tables,
     execute: Execute,
     key: BarrierKey,
-  ): Promise<'msg' | 'rollback' | 'expired' | 'changed'>
+  ): Promise<'msg' | 'empty' | 'rollback' | 'expired' | 'changed'>
   takeOnce(tables: Tables, execute: Execute, key: OnceKey): Promise<Inserted>
   readOnce(tables: Tables, key: OnceKey): Statement
   storeOnce(tables: Tables, key: OnceKey, value: string): Statement

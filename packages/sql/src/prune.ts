@@ -16,15 +16,19 @@ async function pruneBarrier(database: AnySqlDatabase, options: PruneOptions): Pr
     const { rows } = await database.run(dialect.listBarrier(tables, afterId, batch))
     const old = rows.filter((row) => row['old'] === true)
     // A commit never by age alone: without its row, a job that is still asked about would be
-    // answered "rolled back". A roll-back would be answered so again.
+    // answered "rolled back". The others are answered so, and would be again.
     const over = await options.over(old.map((row) => String(row['gid'])))
     const ids = old
-      .filter((row) => row['reason'] === 'rollback' || over.has(String(row['gid'])))
+      .filter((row) => isRolledBack(row['reason']) || over.has(String(row['gid'])))
       .map((row) => String(row['id']))
     if (ids.length > 0) deleted += (await database.run(dialect.deleteBarrier(tables, ids))).affected
     if (rows.length < batch || old.length === 0) return deleted
     afterId = String(rows.at(-1)!['id'])
   }
+}
+
+function isRolledBack(reason: unknown): boolean {
+  return reason === 'rollback' || reason === 'empty'
 }
 
 /** From the moment a job is seen to be over, no attempt begins; the last one's window starts to run out. */

@@ -32,6 +32,7 @@ describe('the answer about a gid', () => {
   test.each([
     ['msg', 'committed'],
     ['rollback', 'rolledBack'],
+    ['empty', 'rolledBack'],
   ] as const)('with the reason %s is %s', async (reason, outcome) => {
     answer.mockResolvedValue(reason)
     await expect(resolveBarrier(database, key)).resolves.toBe(outcome)

@@ -28,7 +28,8 @@ export async function resolveBarrier(
   try {
     const reason = await Promise.race([asked, noConnection])
     if (reason === 'msg') return 'committed'
-    if (reason === 'rollback') return 'rolledBack'
+    // `empty`: what committed had no job, so a job of this gid is of a transaction that did not.
+    if (reason === 'rollback' || reason === 'empty') return 'rolledBack'
     throw reason === 'expired'
       ? new SteppingError(
           'BARRIER_EXPIRED',

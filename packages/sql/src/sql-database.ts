@@ -242,9 +242,9 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
   #barrier(): Barrier {
     const { sqlDialect: dialect, tables } = this
     return {
-      insert: async (context, key) => {
+      insert: async (context, key, as = 'msg') => {
         const { execute, open } = sqlContext(context)
-        const found = await dialect.insertBarrier(tables, execute, key, open)
+        const found = await dialect.insertBarrier(tables, execute, key, open, as)
         if (found === 'inserted') return
         if (found === 'lost') throw transactionLost(key.gid)
         if (found === 'changed') throw databaseChanged(this.ref, key.gid)
@@ -258,7 +258,7 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
             )
           : new SteppingError(
               'JOB_DUPLICATE',
-              `A job with the gid ${key.gid} is committed already. Roll this transaction back; if the gid is a message's id, the message was handled.`,
+              `A transaction with the gid ${key.gid} is committed already. Roll this transaction back; if the gid is a message's id, the message was handled.`,
               { gid: key.gid },
             )
       },

@@ -6,6 +6,7 @@ import type { AnyStep } from '../step.ts'
 import { defineStep } from '../step.ts'
 import { createStepping } from '../stepping.ts'
 import type { Stepping } from '../stepping.ts'
+import type { TenantDatabases } from '../tenant-databases.ts'
 import { unchecked } from '../standard-schema.ts'
 import type { StepCall } from '../transaction-manager.ts'
 import type { Participant } from '../transaction-manager.ts'
@@ -21,7 +22,7 @@ export const shipOrder = defineStep({
 interface FakeAppOptions {
   readonly log?: string[]
   readonly tm?: FakeTransactionManager
-  readonly databases?: readonly AnyDatabase[]
+  readonly databases?: readonly (AnyDatabase | TenantDatabases)[]
   readonly steps?: readonly AnyStep[]
   readonly logger?: Logger
   readonly onEvent?: (event: SteppingEvent) => void

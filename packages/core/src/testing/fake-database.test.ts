@@ -57,6 +57,17 @@ describe('the barrier of the fake database', () => {
     })
   })
 
+  it('that was used without a job refuses a second transaction, and is answered rolled back', async () => {
+    await database.transaction(async (tx) => {
+      await database.barrier.insert(database.context(tx), key, 'empty')
+    })
+    expect(await database.barrier.resolve(key)).toBe('rolledBack')
+    const context = database.context(database.begin())
+    await expect(database.barrier.insert(context, key)).rejects.toMatchObject({
+      code: 'JOB_DUPLICATE',
+    })
+  })
+
   it('does not guess while the transaction is open', async () => {
     const tx = database.begin()
     await database.barrier.insert(database.context(tx), key)

@@ -10,6 +10,7 @@ import type {
   OnceRows,
 } from '../db-context.ts'
 import { SteppingError } from '../errors.ts'
+import { describeRef } from '../nesting.ts'
 import { FakeTransaction } from './fake-transaction.ts'
 import { Faults } from './faults.ts'
 
@@ -41,7 +42,7 @@ export class FakeDatabase implements Database<FakeTransaction, DbContext, FakeTr
   readonly once: OnceRows
   /** The committed business rows. */
   readonly rows: string[] = []
-  readonly barrierRows = new Map<string, 'msg' | 'rollback'>()
+  readonly barrierRows = new Map<string, 'msg' | 'rollback' | 'empty'>()
   readonly onceRows = new Map<string, string | null>()
   /** The library's own options that each transaction was opened with. */
   readonly openedWith: (FakeTransactionOptions | undefined)[] = []
@@ -58,7 +59,7 @@ export class FakeDatabase implements Database<FakeTransaction, DbContext, FakeTr
     this.limits = limits
     this.log = log
     this.barrier = {
-      insert: async (context, key) => await this.#insertBarrier(context, key),
+      insert: async (context, key, reason) => await this.#insertBarrier(context, key, reason),
       resolve: async (key) => await this.#resolve(key),
     }
     this.once = {
@@ -71,11 +72,11 @@ export class FakeDatabase implements Database<FakeTransaction, DbContext, FakeTr
 
   async identity(): Promise<string> {
     await this.faults.reach('identity')
-    return `identity of ${this.ref.name}`
+    return `identity of ${describeRef(this.ref)}`
   }
 
   async migrate(): Promise<void> {
-    this.log.push(`migrate ${this.ref.name}`)
+    this.log.push(`migrate ${describeRef(this.ref)}`)
     await this.faults.reach('migrate')
   }
 
@@ -146,22 +147,26 @@ export class FakeDatabase implements Database<FakeTransaction, DbContext, FakeTr
     this.#open.delete(tx)
     if (state === 'committed') {
       this.rows.push(...tx.rows)
-      for (const gid of tx.barrierRows) this.barrierRows.set(gid, 'msg')
+      for (const [gid, reason] of tx.barrierRows) this.barrierRows.set(gid, reason)
       for (const [id, value] of tx.onceRows) this.onceRows.set(id, value)
     }
     tx.end(state)
   }
 
-  async #insertBarrier(context: DbContext, { gid, notAfter }: BarrierKey): Promise<void> {
+  async #insertBarrier(
+    context: DbContext,
+    { gid, notAfter }: BarrierKey,
+    as: 'msg' | 'empty' = 'msg',
+  ): Promise<void> {
     const tx = transactionOf(context)
     this.log.push('barrier')
     await this.faults.reach('barrier')
     await this.#heldByNoOther(tx, (other) => other.barrierRows.has(gid))
     if (Date.now() >= notAfter) throw new SteppingError('BARRIER_EXPIRED', `${gid} came too late.`)
-    const reason = tx.barrierRows.has(gid) ? 'msg' : this.barrierRows.get(gid)
+    const reason = tx.barrierRows.get(gid) ?? this.barrierRows.get(gid)
     if (reason === 'rollback') throw new SteppingError('BARRIER_DECIDED', `${gid} rolled back.`)
-    if (reason === 'msg') throw new SteppingError('JOB_DUPLICATE', `${gid} is committed.`)
-    tx.barrierRows.add(gid)
+    if (reason) throw new SteppingError('JOB_DUPLICATE', `${gid} is committed.`)
+    tx.barrierRows.set(gid, as)
   }
 
   async #resolve(key: BarrierKey): Promise<'committed' | 'rolledBack'> {

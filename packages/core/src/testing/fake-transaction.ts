@@ -1,7 +1,7 @@
 /** An open transaction of the fake library. A business row is a plain string. */
 export class FakeTransaction {
   readonly rows: string[] = []
-  readonly barrierRows = new Set<string>()
+  readonly barrierRows = new Map<string, 'msg' | 'empty'>()
   readonly onceRows = new Map<string, string | null>()
   state: 'open' | 'committed' | 'rolledBack' = 'open'
   /** The server's word for the COMMIT arrived. */

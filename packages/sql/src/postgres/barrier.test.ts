@@ -23,7 +23,7 @@ test.each([
 })
 
 test('an insert whose answer is missing is not taken for inserted', async () => {
-  await expect(insertBarrier(tables, answering(undefined), key, rawSql('true'))).resolves.not.toBe(
-    'inserted',
-  )
+  await expect(
+    insertBarrier(tables, answering(undefined), key, rawSql('true'), 'msg'),
+  ).resolves.not.toBe('inserted')
 })

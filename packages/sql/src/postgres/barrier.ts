@@ -15,6 +15,7 @@ export async function insertBarrier(
   execute: Execute,
   { gid, notAfter, identity }: BarrierKey,
   open: Statement,
+  reason: 'msg' | 'empty',
 ): Promise<Inserted | NotInserted> {
   const { rows } = await execute(sql`
     with guard as materialized (
@@ -22,7 +23,7 @@ export async function insertBarrier(
         exists (select 1 from ${meta} where name = 'identity' and value = ${identity}::text) as same
     ), inserted as (
       insert into ${barrier} (trans_type, gid, branch_id, op, barrier_id, reason)
-      select 'msg', ${gid}::text, '00', 'msg', '01', 'msg' from guard where timely and open and same and durable is not null
+      select 'msg', ${gid}::text, '00', 'msg', '01', ${reason}::text from guard where timely and open and same and durable is not null
       on conflict (gid, branch_id, op, barrier_id) do nothing
       returning 1
     )
@@ -48,7 +49,7 @@ export async function resolveBarrier(
   { barrier, meta }: Tables,
   execute: Execute,
   { gid, notAfter, identity }: BarrierKey,
-): Promise<'msg' | 'rollback' | 'expired' | 'changed'> {
+): Promise<'msg' | 'empty' | 'rollback' | 'expired' | 'changed'> {
   await execute(sql`
     select set_config('lock_timeout', '100ms', true), set_config('statement_timeout', '2s', true), ${durableCommit}`)
   const { rows } = await execute(sql`
@@ -66,7 +67,7 @@ export async function resolveBarrier(
   if (row?.['same'] !== true) return 'changed'
   if (row['timely'] !== true) return 'expired'
   const reason = row['reason']
-  if (reason === 'msg' || reason === 'rollback') return reason
+  if (reason === 'msg' || reason === 'empty' || reason === 'rollback') return reason
   // A missing row must never be taken for an outcome.
   throw new Error(`the barrier of ${gid} answered ${JSON.stringify(reason)}`)
 }

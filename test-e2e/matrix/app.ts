@@ -1,0 +1,226 @@
+import { createStepping, defineStep, unchecked } from '@stepping/core'
+import type { AnyDatabase, CommittableContext, JobSteps, SteppingEvent } from '@stepping/core'
+import { Crash } from './crash-points.ts'
+import type { CrashPoint } from './crash-points.ts'
+import { loadLibrary } from './libraries/index.ts'
+import type { LibraryName } from './libraries/index.ts'
+import type { OpenLibrary } from './library.ts'
+import { openTransactionManager } from './transaction-managers.ts'
+import type { TransactionManagerName } from './transaction-managers.ts'
+import { append } from './trace.ts'
+
+/** One process of a cell: it does what its environment says, works on whatever is due, and dies where it is told. */
+export interface AppEnvironment {
+  LIBRARY: LibraryName
+  URL: string
+  TM: TransactionManagerName
+  /** The library and the address of the transaction manager's own store, where that is another database. */
+  STORE_LIBRARY?: LibraryName
+  STORE_URL?: string
+  TRACE: string
+  /** What to do, one after another; then the process works until it is killed. */
+  DO?: string
+  CRASH?: CrashPoint
+}
+
+const env = process.env as unknown as AppEnvironment
+const crash = new Crash(env.CRASH)
+const library = await openLibrary(env.LIBRARY, env.URL)
+const orders = crash.database(library.database)
+
+const names = ['First', 'Second', 'Third'] as const
+const steps = names.map((name) =>
+  defineStep({
+    name,
+    args: unchecked<{ label: string; failures?: number }>(),
+    backoff: { firstMs: 50, capMs: 200 },
+    async run({ args: { label, failures = 0 }, gid, attempt, once }) {
+      append(env.TRACE, { what: 'begin', gid, label, step: name })
+      if (attempt <= failures) throw new Error(`fails ${failures} times, on purpose`)
+      await crash.at('in a step', [gid])
+      await once(orders, async (tx) => {
+        await library.insert(tx, 'ledger', { gid, what: name })
+      })
+      append(env.TRACE, { what: 'end', gid, label, step: name })
+    },
+  }),
+)
+
+const { tm, databases, settled, close } = await openTransactionManager(env, orders, crash)
+const stepping = createStepping({
+  app: 'matrix',
+  tm,
+  databases: [orders as AnyDatabase, ...databases],
+  steps,
+  onEvent: (event: SteppingEvent) => {
+    if (event.type === 'job.parked') console.log(`parked ${event.gid}`)
+  },
+})
+
+let starting: Promise<void> | undefined
+
+/** Everything an app does with the library, each by its name. What went wrong is told as `unexpected`. */
+const actions: Record<string, () => Promise<void>> = {
+  async migrate() {
+    await library.createTables()
+    await stepping.migrate()
+  },
+
+  async commit() {
+    const { gid } = await place('commit')
+    append(env.TRACE, { what: 'committed', gid, label: 'commit' })
+  },
+
+  async 'fail twice'() {
+    const { gid } = await place('fail twice', { failures: 2 })
+    append(env.TRACE, { what: 'committed', gid, label: 'fail twice' })
+  },
+
+  async 'roll back'() {
+    await expectRejection('out of stock', () => place('roll back', { fail: true }))
+  },
+
+  async 'roll back by hand'() {
+    await expectRejection('out of stock', () =>
+      library.ownTransaction(async (tx, context) => {
+        const job = stepping.createJob({ ...context, database: orders })
+        await fill(tx, job, 'roll back by hand')
+        await job.prepareAndInsertBarrier()
+        throw new Error('out of stock')
+      }),
+    )
+  },
+
+  async 'no transaction'() {
+    const job = stepping.createJob()
+    addSteps(job, 'no transaction')
+    await job.start()
+    append(env.TRACE, { what: 'committed', gid: job.gid, label: 'no transaction' })
+  },
+
+  async 'same gid'() {
+    const options = { gid: 'message-1' }
+    await stepping.transaction(orders, async (tx, job) => await fill(tx, job, 'same gid'), options)
+    append(env.TRACE, { what: 'committed', gid: options.gid, label: 'same gid' })
+    await expectRejection('JOB_DUPLICATE', () =>
+      stepping.transaction(
+        orders,
+        async (tx, job) => await fill(tx, job, 'same gid again'),
+        options,
+      ),
+    )
+  },
+
+  async 'by hand'() {
+    const job = await library.ownTransaction(async (tx, context) => {
+      const job = stepping.createJob({ ...context, database: orders })
+      await fill(tx, job, 'by hand')
+      await job.prepareAndInsertBarrier()
+      return job
+    })
+    append(env.TRACE, { what: 'committed', gid: job.gid, label: 'by hand' })
+    await job.submit()
+  },
+
+  async 'never submitted'() {
+    const gid = await library.ownTransaction(async (tx, context) => {
+      const job = stepping.createJob({ ...context, database: orders })
+      await fill(tx, job, 'never submitted')
+      await job.prepareAndInsertBarrier()
+      return job.gid
+    })
+    append(env.TRACE, { what: 'committed', gid, label: 'never submitted' })
+  },
+
+  async 'begin and commit'() {
+    const { tx, end } = await library.begin!()
+    try {
+      const job = stepping.createJob(orders.context(tx) as CommittableContext)
+      await fill(tx, job, 'begin and commit')
+      await job.start()
+      append(env.TRACE, { what: 'committed', gid: job.gid, label: 'begin and commit' })
+    } finally {
+      await end()
+    }
+  },
+
+  /** Asked about before its barrier row is there, a job is dropped; its transaction must not commit. */
+  async 'late commit'() {
+    await expectRejection('BARRIER_DECIDED', () =>
+      stepping.transaction(orders, async (tx, job) => {
+        await fill(tx, job, 'late commit')
+        const identity = await library.database.identity()
+        const notAfter = Date.now() + 60_000
+        await library.database.barrier.resolve({ gid: job.gid, notAfter, identity })
+      }),
+    )
+  },
+
+  /** Dies at its point, in the middle of its own job. */
+  async crash() {
+    const { gid } = await place(`crash ${env.CRASH}`)
+    append(env.TRACE, { what: 'committed', gid, label: `crash ${env.CRASH}` })
+  },
+
+  async settle() {
+    await settled(stepping)
+  },
+
+  async rows() {
+    for (const table of ['orders', 'ledger'] as const) {
+      console.log(`rows ${table} ${JSON.stringify(await library.rows(table))}`)
+    }
+  },
+
+  async close() {
+    await stepping.close()
+    await close()
+    await library.close()
+  },
+}
+
+for (const name of (env.DO ?? '').split(',').filter(Boolean)) {
+  if (name !== 'migrate') await start()
+  const begin = performance.now()
+  await actions[name]!()
+  console.log(`did ${name} ${Math.round(performance.now() - begin)}`)
+}
+await start()
+console.log('ready')
+
+async function start(): Promise<void> {
+  await (starting ??= stepping.start())
+}
+
+async function place(label: string, { failures = 0, fail = false } = {}): Promise<{ gid: string }> {
+  return await stepping.transaction(orders, async (tx, job) => {
+    await fill(tx, job, label, failures)
+    if (fail) throw new Error('out of stock')
+    return { gid: job.gid }
+  })
+}
+
+async function fill(tx: unknown, job: JobSteps, label: string, failures = 0): Promise<void> {
+  crash.own(job.gid)
+  await library.insert(tx, 'orders', { gid: job.gid, what: label })
+  addSteps(job, label, failures)
+}
+
+function addSteps(job: JobSteps, label: string, failures = 0): void {
+  for (const step of steps) job.addStep(step, { label, ...(failures && { failures }) })
+}
+
+async function expectRejection(text: string, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    const { code = '', message } = error as { code?: string; message: string }
+    if (!`${code} ${message}`.includes(text)) console.log(`unexpected ${code} ${message}`)
+    return
+  }
+  console.log(`unexpected: not rejected with ${text}`)
+}
+
+async function openLibrary(name: LibraryName, url: string): Promise<OpenLibrary> {
+  return await (await loadLibrary(name)).open(url)
+}

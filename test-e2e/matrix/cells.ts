@@ -1,0 +1,75 @@
+import { crashPoints } from './crash-points.ts'
+import type { CrashPoint } from './crash-points.ts'
+import { libraryNames } from './libraries/index.ts'
+import type { LibraryName } from './libraries/index.ts'
+import type { TransactionManagerName } from './transaction-managers.ts'
+
+/** One combination that a user can install: a transaction manager, and a library on a database. */
+export interface Cell {
+  readonly name: string
+  readonly tm: TransactionManagerName
+  readonly library: LibraryName
+  /** Through which library the transaction manager reaches its own store, where that is another database. */
+  readonly store?: LibraryName
+}
+
+/** What is done in one process, in this order. */
+export const scenarios = [
+  'commit',
+  'roll back',
+  'no transaction',
+  'same gid',
+  'fail twice',
+  'by hand',
+  'never submitted',
+  'roll back by hand',
+  'begin and commit',
+  'late commit',
+] as const
+
+export type Scenario = (typeof scenarios)[number] | `crash ${CrashPoint}` | 'two workers'
+
+export const allScenarios: readonly Scenario[] = [
+  ...scenarios,
+  ...crashPoints.map((point) => `crash ${point}` as const),
+  'two workers',
+]
+
+/** Stores on another database than the orders': each library with one, and one library with each. */
+const stores: readonly LibraryName[] = ['drizzle node-postgres']
+
+export const cells: readonly Cell[] = libraryNames.flatMap((library): Cell[] => [
+  { name: `${library} · self-tm outbox`, tm: 'self-tm outbox', library },
+  ...stores.map((store): Cell => ({
+    name: `${library} · self-tm 2-phase, store on ${store}`,
+    tm: 'self-tm 2-phase',
+    library,
+    store,
+  })),
+])
+
+/** The committed list of what is not run, each with its reason. Anything else that is not run is a failure. */
+export function whyNot(cell: Cell, scenario: Scenario): string | undefined {
+  const outbox = cell.tm === 'self-tm outbox'
+  if (scenario === 'begin and commit' && cell.library.startsWith('drizzle')) {
+    return 'Drizzle has no transaction that is committed from outside of its callback'
+  }
+  if (outbox && (scenario === 'late commit' || scenario === 'crash before the barrier')) {
+    return 'on the outbox path the job’s own row decides: there is no barrier row to be late'
+  }
+  if (outbox && scenario === 'crash after the submit') {
+    return 'on the outbox path there is no submit'
+  }
+  if (isSingle(cell.library) || (cell.store && isSingle(cell.store))) {
+    if (scenario === 'two workers') return 'only one process can have this database open'
+    if (scenario === 'late commit' && isSingle(cell.library)) {
+      return 'nothing can be asked beside the open transaction: there is one connection'
+    }
+  }
+  return undefined
+}
+
+/** Databases that one process opens alone. */
+export function isSingle(library: LibraryName): boolean {
+  return library === 'drizzle pglite'
+}

@@ -1,0 +1,26 @@
+import type { Library, Product } from '../library.ts'
+
+/** Loaded when a cell needs them: a process of a cell then starts in a fraction of the time. */
+const libraries = {
+  'drizzle node-postgres': [
+    'postgres',
+    async () => (await import('./drizzle-postgres.ts')).drizzleNodePostgres,
+  ],
+  'drizzle postgres-js': [
+    'postgres',
+    async () => (await import('./drizzle-postgres.ts')).drizzlePostgresJs,
+  ],
+  'drizzle pglite': ['pglite', async () => (await import('./drizzle-postgres.ts')).drizzlePglite],
+} satisfies Record<string, [Product, () => Promise<Library>]>
+
+export type LibraryName = keyof typeof libraries
+
+export const libraryNames = Object.keys(libraries) as LibraryName[]
+
+export function productOf(name: LibraryName): Product {
+  return libraries[name][0]
+}
+
+export async function loadLibrary(name: LibraryName): Promise<Library> {
+  return await libraries[name][1]()
+}

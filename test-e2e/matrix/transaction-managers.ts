@@ -1,0 +1,54 @@
+import type { AnyDatabase, Database, Stepping, TransactionManager } from '@stepping/core'
+import { selfTm, sqlJobStore } from '@stepping/self-tm'
+import { isSqlDatabase } from '@stepping/sql'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { AppEnvironment } from './app.ts'
+import type { Crash } from './crash-points.ts'
+import { loadLibrary } from './libraries/index.ts'
+import type { LibraryName } from './libraries/index.ts'
+import type { OpenLibrary } from './library.ts'
+
+/** Each with the path that a job takes to it. */
+export const transactionManagerNames = ['self-tm outbox', 'self-tm 2-phase'] as const
+export type TransactionManagerName = (typeof transactionManagerNames)[number]
+
+export interface OpenTransactionManager {
+  readonly tm: TransactionManager
+  /** What it needs registered beside the app's own database. */
+  readonly databases: readonly AnyDatabase[]
+  /** Resolves when no job is left to do. */
+  settled(stepping: Stepping): Promise<void>
+  /** After the close of Stepping: what this process opened for it. */
+  close(): Promise<void>
+}
+
+export async function openTransactionManager(
+  env: AppEnvironment,
+  orders: Database<unknown>,
+  crash: Crash,
+): Promise<OpenTransactionManager> {
+  const store = env.STORE_LIBRARY && (await openStore(env.STORE_LIBRARY, env.STORE_URL!))
+  const database: AnyDatabase = store ? store.database : orders
+  if (!isSqlDatabase(database)) throw new Error(`no store for ${database.dialect}`)
+  return {
+    tm: selfTm({
+      store: crash.store(sqlJobStore(database, { queryPreparedAfterMs: 300 })),
+      leaseMs: 1_000,
+      pollMs: 200,
+    }),
+    databases: [],
+    close: async () => await (store && store.close()),
+    async settled(stepping) {
+      for (;;) {
+        const { jobs } = await stepping.health()
+        if (jobs && jobs.prepared + jobs.submitted === 0) return
+        await delay(20)
+      }
+    },
+  }
+}
+
+/** Registered under another name than the orders, whose tables it does not share. */
+async function openStore(name: LibraryName, url: string): Promise<OpenLibrary> {
+  return await (await loadLibrary(name)).open(url, 'jobs')
+}

@@ -1,3 +1,18 @@
+export { describeDatabase } from './database/describe-database.ts'
+export type {
+  BarrierRow,
+  BegunTransaction,
+  DatabaseHarness,
+  DatabaseOptions,
+  OnceRow,
+  OpenDatabase,
+  Probe,
+} from './database/harness.ts'
+export { commitProxy } from './database/commit-proxy.ts'
+export type { CommitProxy } from './database/commit-proxy.ts'
+export { postgresProbe } from './database/postgres-probe.ts'
+export type { ProbeQuery } from './database/postgres-probe.ts'
+export type { Lacking, Offered } from './lacking.ts'
 export { describeJobStore } from './job-store/describe-job-store.ts'
 export type { JobStoreHarness, OpenStore, StoredJob } from './job-store/harness.ts'
 

@@ -22,7 +22,10 @@ const concerns = {
 export function describeJobStore(harness: JobStoreHarness): void {
   describe(`job store: ${harness.name}`, { timeout: 30_000 }, () => {
     for (const [concern, describeConcern] of Object.entries(concerns)) {
-      describe(concern, () => describeConcern(harness))
+      // oxlint-disable-next-line vitest/valid-title -- named above
+      describe(concern, () => {
+        describeConcern(harness)
+      })
     }
   })
 }

@@ -3,7 +3,7 @@ import type { JobStore } from '@stepping/self-tm'
 import { describe, expect, test } from 'vitest'
 import { claimedGids, claimPrepared, settle } from './claims.ts'
 import type { JobStoreHarness } from './harness.ts'
-import { jobOf, otherContents, tiedJobOf } from './jobs.ts'
+import { otherContents, tiedJobOf } from './jobs.ts'
 
 export function describePreparing({ open }: JobStoreHarness): void {
   test('a prepared job waits for its transaction before anybody asks about it', async () => {

@@ -1,0 +1,4 @@
+import { describeDatabase } from '@stepping/conformance'
+import { nodePostgres } from './conformance.ts'
+
+describeDatabase(nodePostgres)

@@ -1,0 +1,4 @@
+import { describeDatabase } from '@stepping/conformance'
+import { pglite } from './conformance.ts'
+
+describeDatabase(pglite)

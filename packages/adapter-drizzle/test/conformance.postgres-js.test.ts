@@ -1,0 +1,4 @@
+import { describeDatabase } from '@stepping/conformance'
+import { postgresJs } from './conformance.ts'
+
+describeDatabase(postgresJs)

@@ -1,0 +1,200 @@
+import { isSteppingError, newGid } from '@stepping/core'
+import type { BarrierKey, CommittableContext, Database, DatabaseLimits } from '@stepping/core'
+import { afterAll, beforeAll, onTestFinished, test } from 'vitest'
+import { given, whyLacking } from '../lacking.ts'
+import type { BegunTransaction, DatabaseHarness, OpenDatabase } from './harness.ts'
+
+/** What a case cannot do without. */
+export type Need =
+  | keyof DatabaseLimits
+  | 'openByHand'
+  | 'begin'
+  | 'savepoint'
+  | 'doom'
+  | 'failOnce'
+  | 'loseCommit'
+
+type Run<Tx> = (scene: Scene<Tx>) => Promise<void>
+
+/** The cases of one harness: they share one database, in gids and rows of their own. */
+export interface Cases<Tx> {
+  (name: string, run: Run<Tx>): void
+  (name: string, needs: readonly Need[], run: Run<Tx>): void
+}
+
+export const stop: Error = new Error('the user stops the transaction')
+
+/** Opens and migrates the database that the cases of this `describe` share. */
+export function casesOf<Tx>(harness: DatabaseHarness<Tx>): Cases<Tx> {
+  let scene: Scene<Tx> | undefined
+
+  beforeAll(async () => {
+    scene = new Scene(harness, await harness.open())
+    await scene.database.migrate()
+  }, 120_000)
+
+  afterAll(async () => {
+    await scene?.opened.close()
+  }, 60_000)
+
+  return (name: string, first: readonly Need[] | Run<Tx>, second?: Run<Tx>): void => {
+    const needs = typeof first === 'function' ? [] : first
+    const run = typeof first === 'function' ? first : second!
+    // oxlint-disable-next-line vitest/valid-title -- the callers name their cases
+    test(name, async ({ skip }) => {
+      for (const need of needs) {
+        const why = whyNot(scene!, need)
+        if (why === undefined) continue
+        console.log(`${harness.name} leaves out "${name}": ${why}`)
+        skip(why)
+      }
+      await run(scene!)
+    })
+  }
+}
+
+function whyNot<Tx>({ database, opened }: Scene<Tx>, need: Need): string | undefined {
+  return need in opened
+    ? whyLacking(opened[need as keyof OpenDatabase<Tx>])
+    : database.limits[need as keyof DatabaseLimits]
+}
+
+/** A transaction that stays open until the case ends it, or is over. */
+export interface HeldTransaction<Tx> {
+  readonly tx: Tx
+  commit(): Promise<void>
+  rollback(): Promise<void>
+}
+
+/** One opened database, and what cases do with it. */
+export class Scene<Tx> {
+  readonly harness: DatabaseHarness<Tx>
+  readonly opened: OpenDatabase<Tx>
+  readonly database: Database<Tx>
+
+  constructor(harness: DatabaseHarness<Tx>, opened: OpenDatabase<Tx>) {
+    this.harness = harness
+    this.opened = opened
+    this.database = opened.over({ name: 'orders' })
+  }
+
+  /** The same through other tables of the same database, migrated. */
+  async elsewhere(): Promise<{ database: Database<Tx>; tables: string }> {
+    const tables = `kit_${crypto.randomUUID().slice(0, 8)}`
+    const database = this.opened.over({ name: 'elsewhere', tables })
+    await database.migrate()
+    return { database, tables }
+  }
+
+  /** Another database, migrated; closed when the case ends. */
+  async another(): Promise<Scene<Tx>> {
+    const opened = await this.harness.open()
+    onTestFinished(() => opened.close())
+    const scene = new Scene(this.harness, opened)
+    await scene.database.migrate()
+    return scene
+  }
+
+  /** A new gid with a day left. */
+  async newKey(database: Database<Tx> = this.database): Promise<BarrierKey> {
+    return { gid: newGid(), notAfter: Date.now() + 86_400_000, identity: await database.identity() }
+  }
+
+  /** The barrier row, as the engine asks for it. */
+  async insert(tx: Tx, key: BarrierKey, database: Database<Tx> = this.database): Promise<void> {
+    const context = database.context(tx)
+    await context.assertUsable()
+    await database.barrier.insert(context, key)
+  }
+
+  /** A transaction with a row of the user's and a barrier row. */
+  async order(text: string, key: BarrierKey): Promise<void> {
+    await this.database.transaction(async (tx) => {
+      await this.opened.write(tx, text)
+      await this.insert(tx, key)
+    })
+  }
+
+  async has(text: string): Promise<boolean> {
+    return (await this.opened.probe.rows()).includes(text)
+  }
+
+  /** What the barrier says once it can say it. */
+  async outcomeOf(key: BarrierKey): Promise<'committed' | 'rolledBack'> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.database.barrier.resolve(key)
+      } catch (error) {
+        if (attempt === 200 || !isSteppingError(error, 'BARRIER_UNDECIDED')) throw error
+      }
+    }
+  }
+
+  async hold(): Promise<HeldTransaction<Tx>> {
+    return await held((work) => this.database.transaction(work))
+  }
+
+  async byHand<R>(work: (tx: Tx) => Promise<R>): Promise<R> {
+    return await given(this.opened.openByHand)(work)
+  }
+
+  async holdByHand(): Promise<HeldTransaction<Tx>> {
+    return await held((work) => this.byHand(work))
+  }
+
+  /** Ended at the latest when the case ends. */
+  async begin(): Promise<BegunTransaction<Tx> & { context: CommittableContext }> {
+    const begun = await given(this.opened.begin)()
+    onTestFinished(async () => void (await begun.end()))
+    const context = this.database.context(begun.tx)
+    if ('commit' in context) return { ...begun, context: context as CommittableContext }
+    throw new Error('The harness offers begin, but its contexts have no commit.')
+  }
+
+  /** The user's statement that the server refuses: the same row a second time. */
+  async violate(tx: Tx, text: string): Promise<void> {
+    await this.opened.write(tx, text).catch(() => {})
+  }
+
+  async doom(tx: Tx): Promise<void> {
+    await given(this.opened.doom)(tx).catch(() => {})
+  }
+
+  async savepoint(tx: Tx, work: (inner: Tx) => Promise<void>): Promise<void> {
+    await given(this.opened.savepoint)(tx, work)
+  }
+
+  async failOnce(tx: Tx): Promise<never> {
+    return await given(this.opened.failOnce)(tx)
+  }
+
+  loseCommit(part: 'request' | 'answer'): void {
+    given(this.opened.loseCommit)(part)
+  }
+}
+
+async function held<Tx>(
+  open: (work: (tx: Tx) => Promise<void>) => Promise<void>,
+): Promise<HeldTransaction<Tx>> {
+  const opened = Promise.withResolvers<Tx>()
+  const ended = Promise.withResolvers<void>()
+  const over = open(async (tx) => {
+    opened.resolve(tx)
+    await ended.promise
+  })
+  over.catch((error: unknown) => opened.reject(error))
+  const tx = await opened.promise
+  const rollback = async (): Promise<void> => {
+    ended.reject(stop)
+    await over.catch(() => {})
+  }
+  onTestFinished(rollback)
+  return {
+    tx,
+    rollback,
+    async commit() {
+      ended.resolve()
+      await over
+    },
+  }
+}

@@ -192,7 +192,7 @@ describe('prune', () => {
       order.push('database')
       return 7
     })
-    participant.databases.push({ prune } as unknown as AnyDatabase)
+    participant.databases.push(cleanedBy(prune))
     expect(await jobs.prune()).toBe(7 + 500 + 20)
     expect(order).toEqual(['database', 'store', 'store'])
     const [options] = prune.mock.calls[0]!
@@ -201,6 +201,21 @@ describe('prune', () => {
     expect(options.owner).toBe('shop/self-tm')
     expect(await options.active([job.gid, 'nobody'])).toEqual(new Set([job.gid]))
     expect(await options.over([job.gid, 'nobody'])).toEqual(new Set())
+  })
+
+  test('cleans all others when one database cannot be cleaned, and says so', async () => {
+    const order: string[] = []
+    const gone = new Error('the pool is closed')
+    const { participant, jobs } = await start(
+      {},
+      { replaced: { prune: async () => order.push('store') } },
+    )
+    participant.databases.push(
+      cleanedBy(async () => await Promise.reject(gone)),
+      cleanedBy(async () => order.push('database')),
+    )
+    await expect(jobs.prune()).rejects.toBe(gone)
+    expect(order).toEqual(['database', 'store'])
   })
 
   test('takes a started app', async () => {
@@ -262,3 +277,7 @@ describe('health', () => {
     expect(await jobs.health()).toMatchObject({ ok: true, unknownSteps: ['Unheard'] })
   })
 })
+
+function cleanedBy(prune: AnyDatabase['prune']): AnyDatabase {
+  return { prune } as unknown as AnyDatabase
+}

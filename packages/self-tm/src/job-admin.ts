@@ -56,18 +56,25 @@ export function jobAdmin(store: JobStore, running: () => Running): JobAdmin {
     async prune() {
       const { databases, owner } = started(running())
       let deleted = 0
-      // Before the jobs' own rows, which tell that these may go.
+      const failures: unknown[] = []
+      // Before the jobs' own rows, which tell that these may go. One that is gone for good, as that
+      // of a former tenant, must not keep the rows of all others.
       for (const database of databases) {
-        deleted += await database.prune({
-          owner,
-          over: async (gids) => await store.over(gids),
-          active: async (gids) => await store.active(gids),
-        })
+        try {
+          deleted += await database.prune({
+            owner,
+            over: async (gids) => await store.over(gids),
+            active: async (gids) => await store.active(gids),
+          })
+        } catch (error) {
+          failures.push(error)
+        }
       }
       for (let batch = pruneBatch; batch >= pruneBatch;) {
         batch = await store.prune(pruneBatch)
         deleted += batch
       }
+      if (failures.length > 0) throw failures[0]
       return deleted
     },
 

@@ -6,7 +6,9 @@ import { jobOf, tiedJobOf } from '../test/jobs.ts'
 import { FakeTransaction, setUpManager } from '../test/manage.ts'
 import type { Managed } from '../test/manage.ts'
 import { pause, settled } from '../test/work.ts'
+import { selfTm } from './self-tm.ts'
 import type { JobStore } from './store/job-store.ts'
+import { memoryJobStore } from './store/memory-job-store.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
@@ -18,6 +20,36 @@ async function nothing(): Promise<void> {}
 async function never(): Promise<never> {
   return await new Promise<never>(() => {})
 }
+
+describe('the settings', () => {
+  const names = ['concurrency', 'leaseMs', 'pollMs', 'drainMs', 'pruneEveryMs']
+  const values = [0, -1, Number.NaN, Infinity, '50', null]
+
+  test.each(names.flatMap((name) => values.map((value) => [name, value] as const)))(
+    'refuse %s: %j, by name, value and what to give',
+    (name, value) => {
+      const make = (): unknown => selfTm({ store: memoryJobStore(), [name]: value })
+      expect(make).toThrow(expect.objectContaining({ code: 'OPTIONS_INVALID' }))
+      expect(make).toThrow(
+        new RegExp(`^selfTm: ${name} is .*, it must be a (whole )?number from 1 to \\d+\\.$`),
+      )
+    },
+  )
+
+  test('refuse half a slot', () => {
+    expect(() => selfTm({ store: memoryJobStore(), concurrency: 1.5 })).toThrow(/whole/)
+  })
+
+  test('refuse a time for which a timer would fire without a pause', () => {
+    const pruneEveryMs = 30 * 86_400_000
+    expect(() => selfTm({ store: memoryJobStore(), pruneEveryMs })).toThrow(/pruneEveryMs/)
+  })
+
+  test('are taken from 1 on', () => {
+    const settings = Object.fromEntries(names.map((name) => [name, 1]))
+    expect(selfTm({ store: memoryJobStore(), ...settings }).kind).toBe('self-tm')
+  })
+})
 
 describe('a job that is submitted', () => {
   test('runs at once in the process that sent it, without being claimed', async () => {

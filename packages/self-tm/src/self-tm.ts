@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { isSteppingError, SteppingError } from '@stepping/core'
+import { assertNumber, isSteppingError, SteppingError } from '@stepping/core'
 import type {
   AnyDatabase,
   DbContext,
@@ -44,16 +44,30 @@ export type SelfTmOptions = (
  *
  * @example
  * selfTm({ database: orders })
+ * @throws SteppingError `OPTIONS_INVALID` for a number that is none, or out of range.
  */
 export function selfTm(options: SelfTmOptions): TransactionManager {
-  return new SelfTransactionManager(options)
+  const { concurrency = 50, leaseMs = 10_000, pollMs = 2_000 } = options
+  const { drainMs = 10_000, pruneEveryMs = 3_600_000 } = options
+  const times = { leaseMs, pollMs, drainMs, pruneEveryMs }
+  assertNumber('selfTm', 'concurrency', concurrency, { from: 1, to: 100_000, whole: true })
+  for (const [option, value] of Object.entries(times)) {
+    assertNumber('selfTm', option, value, { from: 1, to: longestMs })
+  }
+  return new SelfTransactionManager({ ...options, concurrency, ...times })
 }
+
+/** About 11 days: a timer that is set to more than 24 fires at once, and again and again. */
+const longestMs = 1_000_000_000
+
+type Settings = SelfTmOptions &
+  Required<Pick<SelfTmOptions, 'concurrency' | 'leaseMs' | 'pollMs' | 'drainMs' | 'pruneEveryMs'>>
 
 class SelfTransactionManager implements TransactionManager {
   readonly kind = 'self-tm'
   readonly database?: AnyDatabase
   readonly jobs: JobAdmin
-  readonly #options: SelfTmOptions
+  readonly #options: Settings
   readonly #store: JobStore
   readonly #owner = `${process.pid}-${crypto.randomUUID().slice(0, 8)}`
   readonly #notifiers = new Map<string, Notifier>()
@@ -70,7 +84,7 @@ class SelfTransactionManager implements TransactionManager {
   #cleaner: Cleaner | undefined
   #closed = false
 
-  constructor(options: SelfTmOptions) {
+  constructor(options: Settings) {
     this.#options = options
     this.#store = options.store ?? sqlJobStore(options.database, options)
     if (this.#store.database) this.database = this.#store.database
@@ -91,7 +105,7 @@ class SelfTransactionManager implements TransactionManager {
     this.#participant = participant
     if (!execute) return
     this.#outside = AsyncLocalStorage.snapshot()
-    const { concurrency = 50, leaseMs = 10_000, pollMs = 2_000, drainMs = 10_000 } = this.#options
+    const { concurrency, leaseMs, pollMs, drainMs, pruneEveryMs } = this.#options
     const worker = new Worker({
       store: this.#store,
       participant,
@@ -104,7 +118,7 @@ class SelfTransactionManager implements TransactionManager {
     this.#worker = worker
     worker.start()
     this.#listener = new Listener(this.#store, participant.app, () => worker.wake())
-    this.#cleaner = new Cleaner(this.jobs, this.#options.pruneEveryMs ?? 3_600_000)
+    this.#cleaner = new Cleaner(this.jobs, pruneEveryMs)
   }
 
   async close(): Promise<void> {
@@ -174,7 +188,7 @@ class SelfTransactionManager implements TransactionManager {
   }
 
   #lease(): { owner: string; leaseMs: number } {
-    return { owner: this.#owner, leaseMs: this.#options.leaseMs ?? 10_000 }
+    return { owner: this.#owner, leaseMs: this.#options.leaseMs }
   }
 
   /** The job is durable: run it here if a slot was kept for it, else say that there is work. */

@@ -143,6 +143,18 @@ describe('an attempt that throws', () => {
     expect(outcomes.map((each) => 'park' in each && each.park)).toEqual([false, false, true])
   })
 
+  it('that was cut off when it was the last one is followed by none', async () => {
+    const before = seen.length
+    const outcome = await participant.runStep(callOf(thrice, { attempt: 4, afterCutOff: true }))
+    expect(outcome).toMatchObject({ park: true, error: { code: 'LEASE_LOST' } })
+    expect(seen).toHaveLength(before)
+  })
+
+  it('that was cut off before the last one is followed by another', async () => {
+    const call = callOf(thrice, { attempt: 3, afterCutOff: true })
+    expect(await participant.runStep(call)).toEqual({ done: true })
+  })
+
   it('for the last time says in its event that there is no next try', async () => {
     await failing(new Error('x'), callOf(thrice, { attempt: 3 }))
     expect(app.events.at(-1)).toMatchObject({ type: 'step.failed', retryInMs: null })

@@ -53,7 +53,7 @@ export function createParticipant(parts: ParticipantParts): Participant {
           retryInMs: retryDelayMs(call.attempt),
         }
       }
-      const error = await attempt(parts, step, call)
+      const error = cutOff(step, call) ?? (await attempt(parts, step, call))
       if (!error) return { done: true }
       const outcome = failureOf(step, call, error)
       if (!outcome.interrupted) {
@@ -167,6 +167,16 @@ function invalidArgs(
   )
   invalidStoredArgs.add(error)
   return error
+}
+
+/** A step that kills its process ends no attempt: when all are used up, one more would cost another process. */
+function cutOff(step: AnyStep<never>, { gid, attempt, afterCutOff }: StepCall): Error | undefined {
+  if (afterCutOff !== true || attempt <= step.maxAttempts) return undefined
+  return new SteppingError(
+    'LEASE_LOST',
+    `Step ${step.name} was begun ${attempt - 1} times, and the last time nobody stored how it ended: its process died or lost the job. Find out why, then call stepping.jobs.retry('${gid}').`,
+    { gid },
+  )
 }
 
 function failureOf(

@@ -122,6 +122,8 @@ export interface StepCall {
   readonly args?: string
   /** 1 for the first attempt of this step. */
   readonly attempt: number
+  /** Nobody stored how the attempt before ended: its process died, or lost the job. */
+  readonly afterCutOff?: boolean
   readonly signal: AbortSignal
 }
 

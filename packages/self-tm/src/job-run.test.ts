@@ -21,6 +21,16 @@ describe('steps', () => {
     expect(participant.events).toEqual([{ type: 'job.finished', gid: claim.gid }])
   })
 
+  test('only the first step is told that the attempt before it was cut off', async () => {
+    const { participant, claimNew, run } = setUpRuns({ A() {}, B() {} })
+    run({ ...(await claimNew('A', 'B')), attempts: 1, cutOff: true })
+    await settled()
+    expect(participant.calls).toMatchObject([
+      { name: 'A', attempt: 2, afterCutOff: true },
+      { name: 'B', attempt: 1, afterCutOff: false },
+    ])
+  })
+
   test('a step does not begin before the completion of the one before it is durable', async () => {
     const letGo = Promise.withResolvers<void>()
     const { participant, memory, claimNew, run } = setUpRuns(

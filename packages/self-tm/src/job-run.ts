@@ -145,13 +145,14 @@ export class JobRun {
       return await this.#end({ to: 'returned', inMs: unknownStepMs }, false)
     }
     // What a prepared job counted were questions to its database.
-    const { state, cursor, attempts } = this.#claim
-    const failed = state === 'submitted' && this.#cursor === cursor ? attempts : 0
+    const { state, cursor, attempts, cutOff = false } = this.#claim
+    const isFirst = state === 'submitted' && this.#cursor === cursor
     const outcome = await participant.runStep({
       ...step,
       gid: this.gid,
       index: this.#cursor,
-      attempt: failed + 1,
+      attempt: isFirst ? attempts + 1 : 1,
+      afterCutOff: isFirst && cutOff,
       signal: this.#lease.signal,
     })
     return outcome.done ? await this.#complete() : await this.#fail(step, outcome)

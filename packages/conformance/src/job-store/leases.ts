@@ -33,11 +33,11 @@ export function describeLeases({ open }: JobStoreHarness): void {
     const { store, pass } = await open()
     const first = await claimNew(store, 'A')
     await settle(store, first, { to: 'returned', inMs: 0 })
-    expect(await claimOne(store)).toMatchObject({ attempts: 0 })
+    expect(await claimOne(store)).toMatchObject({ attempts: 0, cutOff: false })
     await pass(leaseMs + 1)
-    expect(await claimOne(store)).toMatchObject({ attempts: 1 })
+    expect(await claimOne(store)).toMatchObject({ attempts: 1, cutOff: true })
     await pass(leaseMs + 1)
-    expect(await claimOne(store)).toMatchObject({ attempts: 2 })
+    expect(await claimOne(store)).toMatchObject({ attempts: 2, cutOff: true })
   })
 
   test('a renewal prolongs the lease', async () => {

@@ -15,6 +15,7 @@ export function claimOf(row: Row): Claim {
     steps: decodeSteps(row['steps'] as string),
     cursor: Number(row['cursor']),
     attempts: Number(row['attempts']),
+    cutOff: isTrue(row['cut_off']),
     ...decodeDatabase(row['database'] as string | null),
   }
 }

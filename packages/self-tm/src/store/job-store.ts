@@ -126,6 +126,8 @@ export interface Claim {
   readonly cursor: number
   /** Failed attempts of the step at the cursor, or of asking about a prepared job. */
   readonly attempts: number
+  /** The last attempt was not written: its lease ran out. It is among the `attempts`. */
+  readonly cutOff?: boolean
   readonly database?: DatabaseIdentity
 }
 

@@ -108,9 +108,9 @@ class MemoryJobStore implements JobStore {
       .toSorted((a, b) => a.dueAt - b.dueAt)
     const mine = active.filter((row) => row.state === 'prepared' || known.has(nextStep(row)))
     const claims = mine.filter((row) => freeAt(row) <= now).slice(0, request.limit)
+    const cutOff = new Set(claims.filter((row) => row.leaseUntil !== null))
     for (const row of claims) {
-      // Its holder died or lost it: an attempt that nobody wrote the end of.
-      if (row.leaseUntil !== null && row.state === 'submitted') row.attempts += 1
+      if (cutOff.has(row) && row.state === 'submitted') row.attempts += 1
       row.token += 1
       row.leaseUntil = now + request.leaseMs
     }
@@ -119,7 +119,7 @@ class MemoryJobStore implements JobStore {
     const unknown = active.filter((row) => !mine.includes(row) && freeAt(row) < now - 3_000)
     const { lookAheadMs = -1 } = request
     return {
-      claims: claims.map(claimOf),
+      claims: claims.map((row) => ({ ...claimOf(row), cutOff: cutOff.has(row) })),
       nextInMs: next <= lookAheadMs ? next : null,
       unknownSteps: lookAheadMs < 0 ? null : [...new Set(unknown.map(nextStep))],
     }

@@ -27,7 +27,7 @@ export function claimJobs(tables: Tables, request: ClaimRequest): Statement {
     with guard as materialized (
       select ${durableCommit} as durable
     ), picked as materialized (
-      select gid from ${job}
+      select gid, lease_until is not null as cut_off from ${job}
       where app = ${app}::text and state in ('prepared', 'submitted') and due_at <= statement_timestamp()
         and (lease_until is null or lease_until <= statement_timestamp())
         and (state = 'prepared' or next_step in ${names})
@@ -35,10 +35,10 @@ export function claimJobs(tables: Tables, request: ClaimRequest): Statement {
       for update skip locked
     ), claimed as (
       update ${job} j set lease_owner = ${owner}::text, lease_token = lease_token + 1,
-        attempts = attempts + (lease_until is not null and state = 'submitted')::int,
+        attempts = attempts + (picked.cut_off and state = 'submitted')::int,
         lease_until = clock_timestamp() + ${leaseMs}::float8 * interval '1 ms'
       from picked, guard where j.gid = picked.gid and durable is not null
-      returning j.gid, j.lease_token, j.state, j.steps, j.cursor, j.attempts, j.database
+      returning j.gid, j.lease_token, j.state, j.steps, j.cursor, j.attempts, picked.cut_off, j.database
     ), ahead as (
       select gid, state, next_step, due_at, lease_until from ${job}
       where ${look}::boolean and app = ${app}::text and state in ('prepared', 'submitted')
@@ -53,9 +53,9 @@ export function claimJobs(tables: Tables, request: ClaimRequest): Statement {
       where state = 'submitted' and next_step not in ${names}
         and greatest(due_at, coalesce(lease_until, due_at)) < statement_timestamp() - ${overdueMs}::float8 * interval '1 ms'
     )
-    select gid, lease_token, state, steps, cursor, attempts, database, null::float8 as next_in_ms, null::text as unknown_steps from claimed
+    select gid, lease_token, state, steps, cursor, attempts, cut_off, database, null::float8 as next_in_ms, null::text as unknown_steps from claimed
     union all
-    select null, null, null, null, null, null, null, (select min(in_ms) from upcoming where in_ms <= ${lookAheadMs ?? 0}::float8)::float8, (select json_agg(next_step) from stuck)::text`
+    select null, null, null, null, null, null, null, null, (select min(in_ms) from upcoming where in_ms <= ${lookAheadMs ?? 0}::float8)::float8, (select json_agg(next_step) from stuck)::text`
 }
 
 /** Locked in the order of their gids, as `settleJobs` does: two orders would deadlock. */

@@ -83,7 +83,7 @@ async function take({
   }
 }
 
-async function containerEngineAnswers(): Promise<boolean> {
+export async function containerEngineAnswers(): Promise<boolean> {
   const { getContainerRuntimeClient } = await import('testcontainers')
   const { promise: tooLate, resolve } = Promise.withResolvers<boolean>()
   const timer = setTimeout(resolve, 3_000, false)

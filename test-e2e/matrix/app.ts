@@ -46,11 +46,11 @@ const steps = names.map((name) =>
   }),
 )
 
-const { tm, databases, settled, close } = await openTransactionManager(env, orders, crash)
+const manager = await openTransactionManager(env, orders, crash)
 const stepping = createStepping({
   app: 'matrix',
-  tm,
-  databases: [orders as AnyDatabase, ...databases],
+  tm: manager.tm,
+  databases: [orders as AnyDatabase, ...manager.databases],
   steps,
   onEvent: (event: SteppingEvent) => {
     if (event.type === 'job.parked') console.log(`parked ${event.gid}`)
@@ -113,10 +113,10 @@ const actions: Record<string, () => Promise<void>> = {
 
   async 'by hand'() {
     const job = await library.ownTransaction(async (tx, context) => {
-      const job = stepping.createJob({ ...context, database: orders })
-      await fill(tx, job, 'by hand')
-      await job.prepareAndInsertBarrier()
-      return job
+      const prepared = stepping.createJob({ ...context, database: orders })
+      await fill(tx, prepared, 'by hand')
+      await prepared.prepareAndInsertBarrier()
+      return prepared
     })
     append(env.TRACE, { what: 'committed', gid: job.gid, label: 'by hand' })
     await job.submit()
@@ -133,14 +133,14 @@ const actions: Record<string, () => Promise<void>> = {
   },
 
   async 'begin and commit'() {
-    const { tx, end } = await library.begin!()
+    const begun = await library.begin!()
     try {
-      const job = stepping.createJob(orders.context(tx) as CommittableContext)
-      await fill(tx, job, 'begin and commit')
+      const job = stepping.createJob(orders.context(begun.tx) as CommittableContext)
+      await fill(begun.tx, job, 'begin and commit')
       await job.start()
       append(env.TRACE, { what: 'committed', gid: job.gid, label: 'begin and commit' })
     } finally {
-      await end()
+      await begun.end()
     }
   },
 
@@ -163,7 +163,7 @@ const actions: Record<string, () => Promise<void>> = {
   },
 
   async settle() {
-    await settled(stepping)
+    await manager.settled(stepping)
   },
 
   async rows() {
@@ -174,7 +174,7 @@ const actions: Record<string, () => Promise<void>> = {
 
   async close() {
     await stepping.close()
-    await close()
+    await manager.close()
     await library.close()
   },
 }

@@ -49,8 +49,7 @@ export class Crash {
         await this.at('after the commit', own())
         return value
       },
-      context: (tx: Tx): DbContext =>
-        replacing(database.context(tx), { database: crashing } as Partial<DbContext>),
+      context: (tx: Tx): DbContext => replacing(database.context(tx), { database: crashing }),
       barrier: {
         insert: async (context, key) => {
           await this.at('before the barrier', [key.gid])

@@ -21,7 +21,7 @@ const neverCommit: readonly Scenario[] = [
 
 /** One cell: its scenarios are played in as few processes as their deaths allow, then each is judged. */
 export function describeCell(cell: Cell): void {
-  describe(cell.name, () => {
+  describe.each([cell])('$name', () => {
     let stage: Stage
     const did = new Map<Scenario, number>()
     let orders: Row[]

@@ -17,7 +17,9 @@ export async function freshPlace(product: Product, label: string): Promise<Place
       return await freshDatabase(inject('postgresUrl'), label)
     case 'pglite':
       return await freshFolder()
-    default:
+    case 'mysql':
+    case 'sqlite':
+    case 'mongodb':
       throw new Error(`no ${product} yet`)
   }
 }

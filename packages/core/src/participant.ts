@@ -170,11 +170,12 @@ function invalidArgs(
 }
 
 /** A step that kills its process ends no attempt: when all are used up, one more would cost another process. */
-function cutOff(step: AnyStep<never>, { gid, attempt, afterCutOff }: StepCall): Error | undefined {
-  if (afterCutOff !== true || attempt <= step.maxAttempts) return undefined
+function cutOff(step: AnyStep<never>, call: StepCall): Error | undefined {
+  if (call.afterCutOff !== true || call.attempt <= step.maxAttempts) return undefined
+  const { gid } = call
   return new SteppingError(
     'LEASE_LOST',
-    `Step ${step.name} was begun ${attempt - 1} times, and the last time nobody stored how it ended: its process died or lost the job. Find out why, then call stepping.jobs.retry('${gid}').`,
+    `Step ${step.name} was begun ${call.attempt - 1} times, and the last time nobody stored how it ended: its process died or lost the job. Find out why, then call stepping.jobs.retry('${gid}').`,
     { gid },
   )
 }

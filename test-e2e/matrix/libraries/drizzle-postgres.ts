@@ -1,6 +1,5 @@
 import { PGlite } from '@electric-sql/pglite'
 import { drizzlePostgres } from '@stepping/adapter-drizzle'
-import type { Database } from '@stepping/core'
 import { sql } from 'drizzle-orm'
 import type { ExtractTablesWithRelations } from 'drizzle-orm'
 import { drizzle as overNodePostgres } from 'drizzle-orm/node-postgres'
@@ -46,7 +45,7 @@ export const drizzlePglite: Library = {
 function opened(db: Db, name = 'orders', close: () => Promise<unknown>): OpenLibrary {
   const database = drizzlePostgres(db, { name })
   const library: OpenLibrary<Tx> = {
-    database: database as Database<Tx>,
+    database,
     async createTables() {
       for (const table of ['orders', 'ledger']) {
         await db.execute(
@@ -59,5 +58,5 @@ function opened(db: Db, name = 'orders', close: () => Promise<unknown>): OpenLib
     ownTransaction: async (work) => await db.transaction((tx) => work(tx, database.context(tx))),
     close: async () => void (await close()),
   }
-  return library as unknown as OpenLibrary
+  return library
 }

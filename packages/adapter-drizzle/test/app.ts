@@ -17,7 +17,7 @@ export interface App {
 }
 
 export interface AppOptions {
-  readonly databases: readonly TestDatabase[]
+  readonly databases: NonNullable<SteppingOptions['databases']>
   /** Where the jobs are stored. */
   readonly store: TestDatabase
   readonly steps?: SteppingOptions['steps']

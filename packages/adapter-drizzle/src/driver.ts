@@ -11,6 +11,7 @@ export interface DrizzleDriver {
   handle(session: DriverSession): DriverHandle
   /** Around Drizzle's own transaction; `begun` tells whether that got past its BEGIN. */
   guard?<R>(transaction: () => Promise<R>, begun: () => boolean): Promise<R>
+  readonly place?: SqlDriver<never, unknown>['place']
   readonly listen?: SqlDriver<never, unknown>['listen']
 }
 

@@ -145,6 +145,7 @@ function drizzleDriver<
         ...(watch && { provedCommit: () => watch.provedCommit() }),
       } satisfies BoundTransaction
     },
+    ...(driver.place && { place: driver.place }),
     ...(driver.listen && { listen: driver.listen }),
   } satisfies SqlDriver<Tx, PgTransactionConfig>
 }

@@ -33,13 +33,13 @@ export interface SqlDialect {
    *
    * @throws SteppingError `TRANSACTION_UNUSABLE` when it can only be rolled back.
    */
-  markOpen(execute: Execute, token: string): Promise<void>
+  markOpen(execute: Execute, token: string, tables: Tables): Promise<void>
   /**
    * A condition for the inserts of a transaction: true only while that one is open. What a caller
    * did not await may be sent after the transaction's end, and would commit by itself. Without a
    * token the library opened the transaction, and awaits what it sends there.
    */
-  isOpen(token: string | undefined): Statement
+  isOpen(token: string | undefined, tables: Tables): Statement
   /** In the user's transaction, which from then on commits durably. */
   insertBarrier(
     tables: Tables,
@@ -50,6 +50,8 @@ export interface SqlDialect {
   ): Promise<Inserted | NotInserted>
   /** The reason stored with a decided gid: `msg` committed, `empty` committed without a job, `rollback` not. */
   readReason(tables: Tables, gid: string): Statement
+  /** Its `resolveBarrier` decides in one statement, which needs no transaction around it. */
+  readonly resolvesAlone?: true
   /** In a READ COMMITTED transaction of its own; waits for locks only a moment. */
   resolveBarrier(
     tables: Tables,

@@ -5,6 +5,7 @@ export type {
   CommittableSqlContext,
   CommittableTransaction,
   PrefixOptions,
+  RunOptions,
   SchemaOptions,
   SqlContext,
   SqlDatabase,
@@ -23,3 +24,5 @@ export type { Inserted, NotInserted, SqlDialect } from './dialect.ts'
 export { postgres } from './postgres/index.ts'
 export { durableCommit } from './postgres/durable.ts'
 export { errorCode } from './postgres/errors.ts'
+export { assertSqliteVersion } from './sqlite/version.ts'
+export { sqlite } from './sqlite/index.ts'

@@ -14,7 +14,7 @@ async function pruneBarrier(database: AnySqlDatabase, options: PruneOptions): Pr
   let deleted = 0
   for (let afterId = '0'; ;) {
     const { rows } = await database.run(dialect.listBarrier(tables, afterId, batch))
-    const old = rows.filter((row) => row['old'] === true)
+    const old = rows.filter((row) => Number(row['old']) === 1)
     // A commit never by age alone: without its row, a job that is still asked about would be
     // answered "rolled back". The others are answered so, and would be again.
     const over = await options.over(old.map((row) => String(row['gid'])))

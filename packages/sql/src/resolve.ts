@@ -1,9 +1,14 @@
-import { describeRef, isSteppingError, SteppingError } from '@stepping/core'
+import { describeRef, SteppingError } from '@stepping/core'
 import type { BarrierKey, DatabaseRef } from '@stepping/core'
+import type { SqlDialect } from './dialect.ts'
 import type { AnySqlDatabase } from './sql-database.ts'
+import type { Execute } from './statement.ts'
 
 /** How long the question may wait for a connection: the pool may be full, or its only one busy. */
 const connectionWaitMs = 2_000
+
+/** How long the question waits for a lock, where it is not the server that waits. */
+const lockWaitMs = 100
 
 /** Decides a gid on a connection of its own, durably; see `Barrier.resolve`. */
 export async function resolveBarrier(
@@ -20,11 +25,14 @@ export async function resolveBarrier(
       reject(undecided(key.gid))
     }, connectionWaitMs)
   })
-  const asked = database.atomically(async (execute) => {
+  const ask = async (execute: Execute): ReturnType<SqlDialect['resolveBarrier']> => {
     if (phase === 'given up') throw undecided(key.gid)
     phase = 'asking'
     return await dialect.resolveBarrier(tables, execute, key)
-  })
+  }
+  const asked = dialect.resolvesAlone
+    ? ask((statement) => database.run(statement, { waitMs: lockWaitMs }))
+    : database.atomically(ask)
   try {
     const reason = await Promise.race([asked, noConnection])
     if (reason === 'msg') return 'committed'
@@ -38,7 +46,7 @@ export async function resolveBarrier(
         )
       : databaseChanged(database.ref, key.gid)
   } catch (error) {
-    if (isSteppingError(error) || !dialect.isUndecided(error)) throw error
+    if (!dialect.isUndecided(error)) throw error
     throw undecided(key.gid, error)
   } finally {
     clearTimeout(timer)

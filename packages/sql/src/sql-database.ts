@@ -48,13 +48,22 @@ export interface SqlDriver<Tx, O, B extends BoundTransaction = BoundTransaction>
   /** The library's options for this library's own transactions: READ COMMITTED, where there are levels. */
   readonly readCommitted: O
   /** One statement on a connection of its own, committed when it resolves. */
-  run(statement: Statement): Promise<SqlResult>
+  run(statement: Statement, options?: RunOptions): Promise<SqlResult>
+  /** Statements in one transaction of their own, in one go. Absent: one after another in `transaction`. */
+  batch?(statements: readonly Statement[]): Promise<readonly SqlResult[]>
   /** As `Database.transaction`. */
   transaction<R>(work: (tx: Tx) => Promise<R>, options?: O): Promise<R>
   /** Binds to an open transaction of this database, or throws `TRANSACTION_UNUSABLE`. */
   bind(tx: Tx): B
+  /** As `AnySqlDatabase.place`, where the dialect's `readPlace` cannot be asked or says too little. */
+  place?(): Promise<string | undefined>
   /** Calls back for each notification until closed; `onLost` when the connection is gone. */
   listen?(channel: string, onNotify: () => void, onLost: () => void): Promise<() => Promise<void>>
+}
+
+export interface RunOptions {
+  /** How long to wait for a lock, where the driver waits and not the server. */
+  readonly waitMs?: number
 }
 
 interface DatabaseName {
@@ -91,7 +100,9 @@ export interface AnySqlDatabase extends Omit<
   readonly tables: Tables
   readonly sqlDialect: SqlDialect
   /** One statement on a connection of its own, committed when it resolves. */
-  run(statement: Statement): Promise<SqlResult>
+  run(statement: Statement, options?: RunOptions): Promise<SqlResult>
+  /** Statements in one transaction of their own, committed when it resolves. */
+  batch(statements: readonly Statement[]): Promise<readonly SqlResult[]>
   /** Statements in one READ COMMITTED transaction of their own, committed when it resolves. */
   atomically<R>(work: (execute: Execute) => Promise<R>): Promise<R>
   /**
@@ -102,6 +113,8 @@ export interface AnySqlDatabase extends Omit<
    */
   assertMigrated(set: MigrationSet, context?: DbContext): Promise<void>
   migrateSet(set: MigrationSet): Promise<void>
+  /** Which server and which of its databases this is; undefined where that cannot be said. A copy is another place. */
+  place(): Promise<string | undefined>
   readonly listen?: SqlDriver<never, unknown>['listen']
 }
 
@@ -160,8 +173,18 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
     if (driver.listen) this.listen = driver.listen.bind(driver)
   }
 
-  async run(statement: Statement): Promise<SqlResult> {
-    return await this.#reach(() => this.#driver.run(statement))
+  async run(statement: Statement, options?: RunOptions): Promise<SqlResult> {
+    return await this.#reach(() => this.#driver.run(statement, options))
+  }
+
+  async batch(statements: readonly Statement[]): Promise<readonly SqlResult[]> {
+    const driver = this.#driver
+    if (driver.batch) return await this.#reach(() => driver.batch!(statements))
+    return await this.atomically(async (execute) => {
+      const results: SqlResult[] = []
+      for (const statement of statements) results.push(await execute(statement))
+      return results
+    })
   }
 
   async atomically<R>(work: (execute: Execute) => Promise<R>): Promise<R> {
@@ -184,10 +207,10 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
     const context = {
       ...bound,
       database: this,
-      open: this.sqlDialect.isOpen(token),
+      open: this.sqlDialect.isOpen(token, this.tables),
       assertUsable: async () => {
         await bound.assertUsable()
-        if (token !== undefined) await this.sqlDialect.markOpen(bound.execute, token)
+        if (token !== undefined) await this.sqlDialect.markOpen(bound.execute, token, this.tables)
       },
     }
     return context as unknown as ContextOf<B>
@@ -210,6 +233,13 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
     this.#meta = undefined
     await this.atomically((execute) => applyMigrations(this.sqlDialect, this.tables, set, execute))
     this.#meta = undefined
+  }
+
+  async place(): Promise<string | undefined> {
+    const driver = this.#driver
+    if (driver.place) return await driver.place()
+    const { rows } = await this.run(this.sqlDialect.readPlace())
+    return rows[0]?.['place'] as string | undefined
   }
 
   async prune(options: Parameters<Database<Tx>['prune']>[0]): Promise<number> {

@@ -135,7 +135,8 @@ async function submit(
     return true
   } catch (error) {
     if (isSteppingError(error, 'TRANSACTION_ROLLED_BACK')) throw error
-    parts.report({ type: 'job.submitDeferred', gid: job.gid, error: toError(error) })
+    const type = isSteppingError(error, 'JOB_LOST') ? 'job.lost' : 'job.submitDeferred'
+    parts.report({ type, gid: job.gid, error: toError(error) })
     return false
   }
 }

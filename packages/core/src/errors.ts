@@ -11,6 +11,7 @@ export type SteppingErrorCode =
   | 'JOB_CONFLICT'
   | 'JOB_DUPLICATE'
   | 'JOB_FROZEN'
+  | 'JOB_LOST'
   | 'JOB_NO_STEPS'
   | 'JOB_NO_TRANSACTION'
   | 'JOB_NOT_PREPARED'
@@ -52,6 +53,10 @@ export type SteppingErrorCode =
   | 'SCHEMA_NEWER'
   | 'SCHEMA_OLDER'
   | 'TENANT_UNRESOLVED'
+  // the transaction manager
+  | 'SUBMIT_DEFERRED'
+  | 'TM_REFUSED'
+  | 'TM_UNREACHABLE'
   // the engine
   | 'ALREADY_STARTED'
   | 'CLOSED'

@@ -39,6 +39,8 @@ const everyEvent: { [T in SteppingEvent['type']]: [Extract<SteppingEvent, { type
   'job.rolledBack': [{ type: 'job.rolledBack', gid: 'g1' }, 'debug'],
   'job.missing': [{ type: 'job.missing', gid: 'g1' }, 'error'],
   'job.parked': [{ type: 'job.parked', gid: 'g1', step: 'Ship', error }, 'error'],
+  'job.lost': [{ type: 'job.lost', gid: 'g1', error }, 'error'],
+  'callback.refused': [{ type: 'callback.refused', reason: 'wrong MAC' }, 'warn'],
   'job.submitDeferred': [{ type: 'job.submitDeferred', gid: 'g1', error }, 'warn'],
   'job.unresolved': [{ type: 'job.unresolved', gid: 'g1', error, retryInMs: 500 }, 'warn'],
   'lease.lost': [{ type: 'lease.lost', gid: 'g1', step: 'Ship' }, 'warn'],

@@ -29,6 +29,8 @@ export type SteppingEvent =
     }
   /** The transaction committed but the submit did not get through: query prepared will start the job. */
   | { readonly type: 'job.submitDeferred'; readonly gid: string; readonly error: Error }
+  /** The transaction committed, and the transaction manager has given the job up all the same. */
+  | { readonly type: 'job.lost'; readonly gid: string; readonly error: Error }
   /** A prepared job's transaction could not be asked. It stays prepared and is asked again. */
   | {
       readonly type: 'job.unresolved'
@@ -38,6 +40,8 @@ export type SteppingEvent =
     }
   /** Another process may have the job now: what this attempt does counts for nothing any more. */
   | { readonly type: 'lease.lost'; readonly gid: string; readonly step: string }
+  /** A transaction manager's callback was refused before any work: it may be forged. */
+  | { readonly type: 'callback.refused'; readonly reason: string }
   /** Told once, not at every try, until `store.recovered`. */
   | { readonly type: 'store.failed'; readonly error: Error }
   | { readonly type: 'store.recovered'; readonly afterMs: number }
@@ -84,6 +88,8 @@ export function logEvent(logger: Logger, event: SteppingEvent): void {
         `job ${event.gid}: committed, but the submit did not get through (${describeError(event.error)}); the transaction manager will ask and start it`,
         event,
       )
+    case 'job.lost':
+      return logger.error(`job ${event.gid}: lost. ${describeError(event.error)}`, event)
     case 'job.unresolved':
       return logger.warn(
         `job ${event.gid}: its transaction could not be asked (${describeError(event.error)}); next try in ${seconds(event.retryInMs)}`,
@@ -94,6 +100,8 @@ export function logEvent(logger: Logger, event: SteppingEvent): void {
         `job ${event.gid}: this process lost its lease during step ${event.step}; another attempt takes over`,
         event,
       )
+    case 'callback.refused':
+      return logger.warn(`a callback was refused: ${event.reason}`, event)
     case 'store.failed':
       return logger.error(
         `the job store does not answer (${describeError(event.error)}); trying again until it does`,

@@ -6,7 +6,7 @@ import { toError } from './event.ts'
 import type { JobDraft, JobSteps } from './job.ts'
 import { assertCanBeAsked, assertNoTransaction } from './nesting.ts'
 import type { Step, StepArgs } from './step.ts'
-import type { JobRecord } from './transaction-manager.ts'
+import type { JobRecord, TmOptions } from './transaction-manager.ts'
 
 /** `submitted: false`: committed, but the submit did not get through; the steps start once query prepared was asked. */
 export interface JobReceipt {
@@ -17,6 +17,8 @@ export interface JobReceipt {
 export interface JobOptions {
   /** A gid of the caller's own, for example the id of the message that is being handled. */
   readonly gid?: string
+  /** What this job asks of the transaction manager: what its package makes them, `dtmOptions({ … })` for example. */
+  readonly tm?: TmOptions
 }
 
 export interface LoneJobOptions extends JobOptions {

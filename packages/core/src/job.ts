@@ -7,7 +7,7 @@ import { describeIssues } from './standard-schema.ts'
 import type { SchemaResult } from './standard-schema.ts'
 import type { StepRegistry } from './step-registry.ts'
 import type { AnyStep, Step, StepArgs } from './step.ts'
-import type { JobRecord, StepRecord } from './transaction-manager.ts'
+import type { JobRecord, StepRecord, TmOptions } from './transaction-manager.ts'
 
 /** A job while its steps are collected: all that a transaction's callback gets to see of it. */
 export interface JobSteps {
@@ -28,6 +28,7 @@ export interface DraftOptions {
   readonly app: string
   readonly registry: StepRegistry
   readonly gid?: string | undefined
+  readonly tmOptions?: TmOptions | undefined
   /** Told the gid when the record is made: from then on there is a job. */
   readonly onSend?: (gid: string) => void
 }
@@ -104,6 +105,7 @@ export class JobDraft implements JobSteps {
       notAfter: this.notAfter,
       callerGid: this.#options.gid !== undefined,
       byHand: to.byHand ?? false,
+      ...(this.#options.tmOptions && { options: this.#options.tmOptions }),
     }
     this.#options.onSend?.(this.gid)
     return this.#record

@@ -5,7 +5,7 @@ import { SteppingError } from './errors.ts'
 import { invalidOption } from './option.ts'
 import type { AnyStep } from './step.ts'
 import type { TenantDatabases } from './tenant-databases.ts'
-import type { TransactionManager } from './transaction-manager.ts'
+import type { TmOptions, TransactionManager } from './transaction-manager.ts'
 
 export type SteppingOptions<Services = unknown> = {
   /** This app's name, stored with its jobs: processes of one name share them. */
@@ -40,6 +40,12 @@ export function assertOptions({ app, tm, databases, steps }: SteppingOptions): v
     throw invalidOption('createStepping', 'databases', databases, 'a list')
   }
   if (!Array.isArray(steps)) throw invalidOption('createStepping', 'steps', steps, 'a list')
+}
+
+/** @throws SteppingError `OPTIONS_INVALID` for a job's options that another kind of transaction manager takes. */
+export function assertOptionsFor(tm: TransactionManager, options: TmOptions | undefined): void {
+  if (options === undefined || options.kind === tm.kind) return
+  throw invalidOption('this job', 'tm', options, `for a transaction manager of the kind ${tm.kind}`)
 }
 
 const apps = new WeakMap<TransactionManager, string>()

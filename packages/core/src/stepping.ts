@@ -18,7 +18,7 @@ import { JobDraft } from './job.ts'
 import type { JobSteps } from './job.ts'
 import { consoleLogger } from './logger.ts'
 import { assertCanBeAsked } from './nesting.ts'
-import { assertOptions, claimTransactionManager } from './stepping-options.ts'
+import { assertOptions, assertOptionsFor, claimTransactionManager } from './stepping-options.ts'
 import type { SteppingOptions } from './stepping-options.ts'
 import { createParticipant } from './participant.ts'
 import { StepRegistry } from './step-registry.ts'
@@ -105,7 +105,7 @@ class SteppingEngine implements Stepping {
       tm,
       report: (event) => this.#report(event),
       inBackground: (work) => this.#inBackground(work),
-      createDraft: (gid) => this.#createDraft(gid),
+      createDraft: (job) => this.#createDraft(job),
       assertRegistered: (database) => this.#databases.assertRegistered(database),
     }
     this.#jobs =
@@ -205,8 +205,8 @@ class SteppingEngine implements Stepping {
     const context = 'database' in first ? first : undefined
     if (context) this.#databases.assertRegistered(context.database)
     const options: LoneJobOptions = context ? second : (first as LoneJobOptions)
-    const { gid, independent } = options
-    return new JobHandle(this.#parts, this.#createDraft(gid), { context, independent })
+    const { independent } = options
+    return new JobHandle(this.#parts, this.#createDraft(options), { context, independent })
   }
 
   async transaction<Tx, R, O>(
@@ -218,10 +218,11 @@ class SteppingEngine implements Stepping {
     return await runInTransaction(this.#parts, database, work, options)
   }
 
-  #createDraft(gid: string | undefined): JobDraft {
+  #createDraft({ gid, tm: tmOptions }: JobOptions): JobDraft {
     this.#assertNotClosed()
+    assertOptionsFor(this.#options.tm, tmOptions)
     const onSend = (sent: string): void => this.#remind(sent)
-    return new JobDraft({ app: this.app, registry: this.#registry, gid, onSend })
+    return new JobDraft({ app: this.app, registry: this.#registry, gid, tmOptions, onSend })
   }
 
   #remind(gid: string): void {

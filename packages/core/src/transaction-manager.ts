@@ -15,6 +15,16 @@ export interface JobRecord {
   readonly callerGid: boolean
   /** The caller commits and may forget to submit. */
   readonly byHand: boolean
+  /** Of this transaction manager's own kind. */
+  readonly options?: TmOptions
+}
+
+/**
+ * What a job asks of one kind of transaction manager, made by a function of its package: `dtmOptions`
+ * for example. Core only sees to it that they meet that kind.
+ */
+export interface TmOptions {
+  readonly kind: string
 }
 
 export interface StepRecord {

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { SteppingError } from './errors.ts'
 import type { SteppingEvent } from './event.ts'
 import type { JobSteps } from './job.ts'
 import type { Stepping } from './stepping.ts'
@@ -423,7 +424,30 @@ describe('a commit without proof', () => {
   })
 })
 
+describe('what a job asks of its transaction manager', () => {
+  it('reaches it with the job', async () => {
+    const options = { kind: 'fake', delayMs: 5_000 }
+    await stepping.transaction(database, work, { tm: options })
+    expect(tm.jobsBy('prepare')[0]?.options).toBe(options)
+  })
+
+  it('is refused when it is for one of another kind', async () => {
+    const done = stepping.transaction(database, work, { tm: { kind: 'dtm' } })
+    await expect(done).rejects.toMatchObject({ code: 'OPTIONS_INVALID' })
+    expect(log).toEqual(['begin', 'rollback'])
+    expect(() => stepping.createJob({ tm: { kind: 'dtm' } })).toThrow('of the kind fake')
+  })
+})
+
 describe('a submit that fails after the commit', () => {
+  it('because the transaction manager gave the job up is an alarm of its own', async () => {
+    const error = new SteppingError('JOB_LOST', 'Somebody stopped it.')
+    tm.faults.failNext('submit', error)
+    expect(await stepping.transaction(database, work)).toBe('value')
+    const { gid } = tm.jobsBy('prepare')[0]!
+    expect(events).toEqual([{ type: 'job.lost', gid, error }])
+  })
+
   it('is told as an event, and the value is returned', async () => {
     const error = new Error('connect ECONNREFUSED')
     tm.faults.failNext('submit', error)

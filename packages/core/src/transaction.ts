@@ -1,12 +1,14 @@
 import { bindToTransaction, useUpGid, withGid } from './binding.ts'
 import type { Binding, SendParts } from './binding.ts'
 import type { AnyDatabase, Database, DbContext } from './db-context.ts'
+import type { JobOptions } from './job-handle.ts'
 import type { JobDraft } from './job.ts'
 import { assertNotNested, insideTransaction } from './nesting.ts'
+import type { TmOptions } from './transaction-manager.ts'
 
 /** Sends a job from inside a transaction; the draft is made anew for each run of the callback. */
 export interface TransactionParts extends SendParts {
-  createDraft(gid: string | undefined): JobDraft
+  createDraft(options: JobOptions): JobDraft
   assertRegistered(database: AnyDatabase): void
 }
 
@@ -16,6 +18,8 @@ export interface TransactionOptions<O = unknown> {
    * transaction with it is `JOB_DUPLICATE`, also if no step was added.
    */
   readonly gid?: string
+  /** As in `JobOptions`. */
+  readonly tm?: TmOptions
   /** The library's own options, such as the isolation level. */
   readonly database?: O
   /** Opens this transaction although one of the same database is open around it. */
@@ -55,7 +59,7 @@ export async function runInTransaction<Tx, R, O>(
     // left to query prepared.
     run?.job.abandon()
     run?.binding?.abandoned()
-    const { job } = (run = { job: parts.createDraft(options.gid) } as Run)
+    const { job } = (run = { job: parts.createDraft(options) } as Run)
     const value = await work(tx, job, context)
     job.endOfCallback()
     // A lost connection can end the library's transaction while the callback goes on.

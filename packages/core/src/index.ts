@@ -36,6 +36,8 @@ export { hint } from './step-registry.ts'
 export { assertNumber } from './option.ts'
 export type { NumberRange } from './option.ts'
 export { barrierRetentionMs, jobRetentionMs, onceRetentionMs, safeAge } from './safe-age.ts'
+export { pruneRows } from './prune.ts'
+export type { PrunableBarrierRow, PrunableRows } from './prune.ts'
 export { describeRef } from './nesting.ts'
 export type {
   AnyDatabase,

@@ -1,1 +1,6 @@
-export {}
+export { mongo } from './mongo.ts'
+export type { AnyMongoDatabase, MongoDatabase, MongoOptions } from './mongo.ts'
+export type { MongoContext } from './mongo-context.ts'
+export type { Collections } from './collections.ts'
+export type { Command, Execute, Reply } from './command.ts'
+export type { MigrationSet } from './schema.ts'

@@ -1,0 +1,262 @@
+import {
+  describeError,
+  describeRef,
+  isSteppingError,
+  pruneRows,
+  safeAge,
+  SteppingError,
+} from '@stepping/core'
+import type {
+  AnyDatabase,
+  Barrier,
+  Database,
+  DatabaseLimits,
+  DatabaseRef,
+  OnceRows,
+  PruneOptions,
+} from '@stepping/core'
+import type { ClientSession, Db, MongoClient, TransactionOptions } from 'mongodb'
+import { addressOf, clientOf } from './address.ts'
+import { mongoBarrier } from './barrier.ts'
+import { collectionsOf } from './collections.ts'
+import type { Collections } from './collections.ts'
+import { send } from './command.ts'
+import type { Execute, Reply } from './command.ts'
+import { isInterrupted, isUnreachable } from './errors.ts'
+import {
+  applyMigrations,
+  assertBarrierGuarded,
+  guardBarrier,
+  readMeta,
+  versionError,
+} from './migration.ts'
+import type { Meta } from './migration.ts'
+import type { MongoContext } from './mongo-context.ts'
+import { mongoOnce } from './once.ts'
+import { openTransaction } from './open-transaction.ts'
+import { prunableRows } from './prune.ts'
+import { schema } from './schema.ts'
+import type { MigrationSet } from './schema.ts'
+import { commitTransaction, runTransaction } from './transaction.ts'
+import type { Proofs } from './transaction.ts'
+import { watch } from './watch.ts'
+
+export interface MongoOptions {
+  /** Stored with every job: the name by which its database is found again. */
+  readonly name: string
+  readonly tenant?: string
+  /** What the names of this library's collections begin with. Default `stepping_`. */
+  readonly prefix?: string
+}
+
+/** A MongoDB database with or without the driver's types: what stores are built over. */
+export interface AnyMongoDatabase extends AnyDatabase {
+  readonly dialect: 'mongodb'
+  readonly collections: Collections
+  /**
+   * One command on a connection of its own. It may be sent again, when a connection is lost or another
+   * server becomes the primary: a command has to be one that may arrive twice.
+   */
+  readonly run: Execute
+  /** Commands in one transaction of their own, durable when it resolves. `work` may be run again. */
+  atomically<R>(work: (execute: Execute) => Promise<R>): Promise<R>
+  /**
+   * Resolves if the collections of this set are there in the version that this code knows; asked
+   * until that is so, then remembered.
+   *
+   * @throws SteppingError as `identity`.
+   */
+  assertMigrated(set: MigrationSet): Promise<void>
+  migrateSet(set: MigrationSet): Promise<void>
+  /** Which server and which of its databases this is: a copy has the same identity and another place. */
+  place(): Promise<string>
+  /** Calls back for each change of a collection until closed; `onLost` when that cannot go on. */
+  watch(collection: string, onChange: () => void, onLost: () => void): Promise<() => Promise<void>>
+}
+
+export interface MongoDatabase
+  extends AnyMongoDatabase, Database<ClientSession, MongoContext, TransactionOptions> {
+  readonly dialect: 'mongodb'
+}
+
+/**
+ * A database of a MongoDB replica set, through the `mongodb` driver.
+ *
+ * @example
+ * const orders = mongo(client.db('orders'), { name: 'orders' })
+ * @throws SteppingError `DATABASE_INVALID` for a bad prefix.
+ */
+export function mongo(db: Db, options: MongoOptions): MongoDatabase {
+  return new DriverDatabase(db, options)
+}
+
+class DriverDatabase implements MongoDatabase {
+  readonly dialect = 'mongodb'
+  readonly limits: DatabaseLimits = {}
+  readonly ref: DatabaseRef
+  readonly collections: Collections
+  readonly barrier: Barrier
+  readonly once: OnceRows
+  readonly #db: Db
+  readonly #client: MongoClient
+  readonly #proofs: Proofs = new WeakSet()
+  #meta: Meta | undefined
+
+  constructor(db: Db, { name, tenant, prefix = 'stepping_' }: MongoOptions) {
+    this.#db = db
+    this.#client = clientOf(db)
+    this.ref = tenant === undefined ? { name } : { name, tenant }
+    this.collections = collectionsOf(prefix)
+    this.barrier = mongoBarrier({
+      ref: this.ref,
+      collections: this.collections,
+      alone: (work) => this.#reach(() => this.#alone(work)),
+    })
+    this.once = mongoOnce(this.collections)
+  }
+
+  readonly run: Execute = async (command) =>
+    await this.#reach(async () => {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await send(this.#db, command)
+        } catch (error) {
+          if (attempt === 3 || !isInterrupted(error)) throw error
+        }
+      }
+    })
+
+  async atomically<R>(work: (execute: Execute) => Promise<R>): Promise<R> {
+    return await this.#reach(() =>
+      this.transaction((session) => work(this.context(session).execute)),
+    )
+  }
+
+  async transaction<R>(
+    work: (session: ClientSession) => Promise<R>,
+    options?: TransactionOptions,
+  ): Promise<R> {
+    return await runTransaction(this.#client, this.#proofs, work, options)
+  }
+
+  context(session: ClientSession): MongoContext {
+    const { transaction, assertOpen, execute } = openTransaction(this.#db, session)
+    return {
+      database: this,
+      execute,
+      assertUsable: async () => assertOpen(),
+      provedCommit: () => this.#proofs.has(transaction),
+      commit: async () => {
+        assertOpen()
+        await commitTransaction(this.#client, this.#proofs, session)
+      },
+    }
+  }
+
+  async identity(): Promise<string> {
+    return String((await this.#migrated(schema)).get('identity'))
+  }
+
+  async assertMigrated(set: MigrationSet): Promise<void> {
+    await this.#migrated(set)
+  }
+
+  async migrate(): Promise<void> {
+    await this.migrateSet(schema)
+    await guardBarrier(this.collections, await this.#storedIdentity(), this.run)
+  }
+
+  async migrateSet(set: MigrationSet): Promise<void> {
+    await this.#assertServer()
+    this.#meta = undefined
+    await applyMigrations(this.collections, set, this.run)
+    this.#meta = undefined
+  }
+
+  async prune(options: PruneOptions): Promise<number> {
+    return await pruneRows(prunableRows(this.collections, this.run), options)
+  }
+
+  async place(): Promise<string> {
+    const { topologyVersion } = await this.run({ hello: 1 })
+    const { processId } = topologyVersion as { processId: unknown }
+    return [String(processId), this.#db.databaseName, this.collections.prefix].join('/')
+  }
+
+  async watch(
+    collection: string,
+    onChange: () => void,
+    onLost: () => void,
+  ): Promise<() => Promise<void>> {
+    return await watch(this.#db, collection, onChange, onLost)
+  }
+
+  async #alone(work: (execute: Execute) => Promise<Reply>): Promise<Reply> {
+    const session = this.#client.startSession()
+    try {
+      session.startTransaction({
+        readConcern: { level: 'snapshot' },
+        writeConcern: { w: 'majority', journal: true, wtimeoutMS: 2_000 },
+        readPreference: 'primary',
+      })
+      const reply = await work(openTransaction(this.#db, session).execute)
+      await session.commitTransaction()
+      return reply
+    } finally {
+      await session.endSession()
+    }
+  }
+
+  async #migrated(set: MigrationSet): Promise<Meta> {
+    const known = this.#meta
+    if (known && !versionError(known, this.collections, set)) return known
+    await this.#assertServer()
+    // Also where it is known to be wrong: another process may have migrated meanwhile.
+    const meta = await readMeta(this.collections, this.run)
+    const error =
+      versionError(meta, this.collections, schema) ?? versionError(meta, this.collections, set)
+    if (error) throw error
+    await assertBarrierGuarded(this.ref, this.collections, String(meta.get('identity')), this.run)
+    this.#meta = meta
+    return meta
+  }
+
+  async #storedIdentity(): Promise<string> {
+    return String((await readMeta(this.collections, this.run)).get('identity'))
+  }
+
+  /**
+   * A server without a replica set has no transactions. A clock that is far off would make the
+   * guards refuse what is fresh, or accept what is late.
+   */
+  async #assertServer(): Promise<void> {
+    const before = Date.now()
+    const { setName, msg, localTime } = await this.run({ hello: 1 })
+    if (setName === undefined && msg !== 'isdbgrid') {
+      throw new SteppingError(
+        'DATABASE_INVALID',
+        `The MongoDB server of the database ${describeRef(this.ref)} at ${addressOf(this.#db)} is not part of a replica set, and so has no transactions. Start it with --replSet, and run rs.initiate() once: a replica set of one server will do.`,
+      )
+    }
+    const now = (localTime as Date).getTime()
+    const skew = Math.max(before - now, now - Date.now())
+    if (skew <= safeAge.clockSkewMs) return
+    throw new SteppingError(
+      'CLOCK_SKEW',
+      `The clocks of this machine and of the database ${describeRef(this.ref)} are ${Math.round(skew / 1_000)} s apart; at most ${safeAge.clockSkewMs / 1_000} s are safe. Set them by NTP.`,
+    )
+  }
+
+  async #reach<R>(work: () => Promise<R>): Promise<R> {
+    try {
+      return await work()
+    } catch (error) {
+      if (isSteppingError(error) || !isUnreachable(error)) throw error
+      throw new SteppingError(
+        'DATABASE_UNREACHABLE',
+        `The database ${describeRef(this.ref)} at ${addressOf(this.#db)} cannot be reached: ${describeError(error)}. Check that it runs and that the address and the login are right.`,
+        { cause: error },
+      )
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import { SteppingError } from '@stepping/core'
+import type { ClientSession, Db, MongoClient } from 'mongodb'
+import { clientOf } from './address.ts'
+import { send } from './command.ts'
+import type { Command, Execute } from './command.ts'
+
+/** The driver makes a new one for each transaction of a session. Its types keep it internal. */
+export interface DriverTransaction {
+  readonly state:
+    | 'NO_TRANSACTION'
+    | 'STARTING_TRANSACTION'
+    | 'TRANSACTION_IN_PROGRESS'
+    | 'TRANSACTION_COMMITTED'
+    | 'TRANSACTION_COMMITTED_EMPTY'
+    | 'TRANSACTION_ABORTED'
+  readonly options: { readonly writeConcern?: { readonly w?: unknown } }
+}
+
+interface SessionInternals {
+  readonly client: MongoClient
+  readonly transaction: DriverTransaction
+}
+
+/** One transaction of a session: the session may have others before and after it. */
+export interface OpenTransaction {
+  readonly transaction: DriverTransaction
+  /** @throws SteppingError `TRANSACTION_UNUSABLE` when it is not the session's open transaction. */
+  readonly assertOpen: () => void
+  /** Sends a command that takes effect in this transaction or not at all. */
+  readonly execute: Execute
+}
+
+export function transactionOf(session: ClientSession): DriverTransaction {
+  return (session as unknown as SessionInternals).transaction
+}
+
+/** @throws SteppingError `TRANSACTION_UNUSABLE` */
+export function openTransaction(db: Db, session: ClientSession): OpenTransaction {
+  assertSessionOf(db, session)
+  const transaction = transactionOf(session)
+  const assertOpen = (): void => {
+    if (session.hasEnded) throw unusable('its session has ended')
+    if (!session.inTransaction()) throw unusable('no transaction is open in this session')
+    if (transactionOf(session) !== transaction) {
+      throw unusable('it is over, and another one is open in its session')
+    }
+  }
+  assertOpen()
+  return {
+    transaction,
+    assertOpen,
+    async execute(command) {
+      assertOpen()
+      return await send(db, guarded(command, assertOpen), session)
+    },
+  }
+}
+
+/**
+ * Between the call and the sending the driver waits for a server and a connection, and meanwhile
+ * the transaction may end. Sent then, a command commits by itself; or it lands in the session's
+ * next transaction, for example the one in which `withTransaction` runs its callback again.
+ *
+ * The driver copies a command, and so reads this getter, in the very turn in which it adds the
+ * number of the session's transaction and sends it. And if some driver should read it earlier: the
+ * server refuses `autocommit` in whatever has no number of a transaction.
+ */
+function guarded(command: Command, assertOpen: () => void): Command {
+  return {
+    ...command,
+    get autocommit() {
+      assertOpen()
+      return false
+    },
+  }
+}
+
+function assertSessionOf(db: Db, session: ClientSession): void {
+  const { client, transaction } = (session ?? {}) as unknown as Partial<SessionInternals>
+  if (typeof session?.inTransaction !== 'function' || transaction === undefined) {
+    throw unusable('it is not a session of the driver: pass the ClientSession')
+  }
+  if (client !== clientOf(db)) {
+    throw unusable('its session belongs to another MongoClient than the database')
+  }
+}
+
+function unusable(why: string): SteppingError {
+  return new SteppingError('TRANSACTION_UNUSABLE', `This transaction cannot be used: ${why}.`)
+}

@@ -1,0 +1,152 @@
+import { isSteppingError, SteppingError } from '@stepping/core'
+import type { ClientSession, MongoClient, TransactionOptions } from 'mongodb'
+import { errorCode, hasLabel } from './errors.ts'
+import { transactionOf } from './open-transaction.ts'
+import type { DriverTransaction } from './open-transaction.ts'
+
+/** Unless the user says otherwise: what is read and written is there after a failover too. */
+const defaults: TransactionOptions = {
+  readConcern: { level: 'snapshot' },
+  writeConcern: { w: 'majority', journal: true },
+  readPreference: 'primary',
+}
+
+/**
+ * How often the callback is run again because the server did not know the transaction any more.
+ * That is an election, or a statement that failed and whose error was swallowed: the driver cannot
+ * tell, and would run the callback again for two minutes.
+ */
+const mostUndone = 10
+
+/** How long `commit` tries to learn whether it committed. */
+const commitMs = 10_000
+
+/** Transactions whose commit a majority confirmed. */
+export type Proofs = WeakSet<DriverTransaction>
+
+/** One run of the callback. */
+interface Run {
+  readonly transaction: DriverTransaction
+  phase: 'working' | 'committing'
+  /** How the callback left the transaction. */
+  left?: DriverTransaction['state']
+  thrown?: { readonly error: unknown }
+}
+
+/**
+ * `withTransaction`, which may run `work` again; resolves only when the server confirmed the commit,
+ * and rejects with what `work` threw, unchanged.
+ */
+export async function runTransaction<R>(
+  client: MongoClient,
+  proofs: Proofs,
+  work: (session: ClientSession) => Promise<R>,
+  options: TransactionOptions | undefined,
+): Promise<R> {
+  const session = client.startSession()
+  let run: Run | undefined
+  let undone = 0
+  let value: R
+  try {
+    await session.withTransaction(
+      async () => {
+        undone = wasUndone(run) ? undone + 1 : 0
+        run = { transaction: transactionOf(session), phase: 'working' }
+        try {
+          if (undone > mostUndone)
+            throw rolledBack(
+              'The server gave this transaction up again and again: a statement in it failed and its error was swallowed or not awaited. Nothing was stored.',
+            )
+          value = await work(session)
+        } catch (error) {
+          run.thrown = { error }
+          throw error
+        }
+        run.left =
+          transactionOf(session) === run.transaction ? run.transaction.state : 'NO_TRANSACTION'
+        run.phase = 'committing'
+      },
+      { ...defaults, ...options },
+    )
+    assertLeftOpen(run!)
+    prove(client, proofs, run!.transaction)
+    return value!
+  } catch (error) {
+    if (run?.thrown) throw run.thrown.error
+    throw run?.phase === 'committing' ? afterCommitWasSent(run.transaction, error) : error
+  } finally {
+    await session.endSession()
+  }
+}
+
+/** Commits the user's transaction, and asks again while the answer is unknown. */
+export async function commitTransaction(
+  client: MongoClient,
+  proofs: Proofs,
+  session: ClientSession,
+): Promise<void> {
+  const transaction = transactionOf(session)
+  const until = performance.now() + commitMs
+  for (let waitMs = 50; ; waitMs *= 2) {
+    try {
+      await session.commitTransaction()
+      prove(client, proofs, transaction)
+      return
+    } catch (error) {
+      if (hasLabel(error, 'TransientTransactionError')) {
+        throw rolledBack('The server has given this transaction up. Nothing was stored.', {
+          cause: error,
+        })
+      }
+      // Repeated, a commit is answered as the first time.
+      if (!hasLabel(error, 'UnknownTransactionCommitResult') || performance.now() > until) {
+        throw afterCommitWasSent(transaction, error)
+      }
+      await new Promise((resolve) => setTimeout(resolve, waitMs))
+    }
+  }
+}
+
+/** A commit that only one server confirmed may be undone by an election. */
+function prove(client: MongoClient, proofs: Proofs, transaction: DriverTransaction): void {
+  const { w } = transaction.options.writeConcern ?? client.options.writeConcern ?? {}
+  if (w === 'majority') proofs.add(transaction)
+}
+
+/** The commit, or a statement whose error ended the callback, found that there is no such transaction. */
+function wasUndone(run: Run | undefined): boolean {
+  return run !== undefined && (run.thrown ? errorCode(run.thrown.error) === 251 : true)
+}
+
+/** The driver resolves as well when the callback itself ended the transaction. */
+function assertLeftOpen({ left }: Run): void {
+  if (left === 'STARTING_TRANSACTION' || left === 'TRANSACTION_IN_PROGRESS') return
+  if (left === 'TRANSACTION_ABORTED') {
+    throw rolledBack('The callback aborted its transaction. Nothing was stored.')
+  }
+  throw outcomeUnknown(
+    'The callback ended its transaction by itself: whether that committed is not known here. Leave the commit to transaction().',
+  )
+}
+
+/** Only what the server, or the driver without asking it, is sure of is a roll-back. */
+function afterCommitWasSent(transaction: DriverTransaction, error: unknown): unknown {
+  if (isSteppingError(error) || hasLabel(error, 'TransientTransactionError')) return error
+  if (transaction.state === 'TRANSACTION_ABORTED') {
+    return rolledBack('The transaction was aborted while it was to commit. Nothing was stored.', {
+      cause: error,
+    })
+  }
+  return outcomeUnknown(
+    'The connection was lost, or no majority answered, while the transaction committed: it may or may not have. Its steps are done if it did.',
+    { cause: error },
+  )
+}
+
+function rolledBack(message: string, options: { cause?: unknown } = {}): SteppingError {
+  return new SteppingError('TRANSACTION_ROLLED_BACK', message, options)
+}
+
+function outcomeUnknown(message: string, options: { cause?: unknown } = {}): SteppingError {
+  return new SteppingError('TRANSACTION_OUTCOME_UNKNOWN', message, options)
+}

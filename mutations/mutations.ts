@@ -399,9 +399,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'committed barrier rows go by age alone',
-    file: 'packages/sql/src/prune.ts',
-    from: `row['reason'] === 'rollback' || over.has(String(row['gid']))`,
-    to: 'over !== undefined',
+    file: 'packages/core/src/prune.ts',
+    from: `reason === 'rollback' || reason === 'empty' || over.has(gid)`,
+    to: 'reason !== gid',
     test: {
       file: 'packages/adapter-drizzle/test/prune.test.ts',
       name: 'prune over node-postgres > leaves a commit, however old, whose job is not known to be over',
@@ -503,7 +503,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a connection in an open transaction goes back to its pool',
-    file: 'packages/adapter-drizzle/src/node-postgres.ts',
+    file: 'packages/sql/src/node-postgres/lost-connections.ts',
     from: `if (status === 'T' || status === 'E') void`,
     to: 'if (false as boolean) void',
     test: {
@@ -549,6 +549,77 @@ export const mutations: readonly Mutation[] = [
     test: {
       file: 'packages/adapter-drizzle/test/not-awaited.test.ts',
       name: 'over node-postgres, outbox: a prepare that races',
+    },
+  },
+  {
+    name: 'a gid that is used leaves a prepared job behind',
+    file: 'packages/core/src/binding.ts',
+    from: 'if (!enlistment && job.callerGid) {',
+    to: 'if (false as boolean) {',
+    test: {
+      file: 'packages/core/src/transaction.test.ts',
+      name: 'refuses a second one that but has a step, of which nothing is left',
+    },
+  },
+  {
+    name: 'a gid that was used without a job is answered as committed',
+    file: 'packages/sql/src/resolve.ts',
+    from: `if (reason === 'rollback' || reason === 'empty') return 'rolledBack'`,
+    to: `if (reason === 'empty') return 'committed'
+    if (reason === 'rollback') return 'rolledBack'`,
+    test: {
+      file: 'packages/sql/src/resolve.test.ts',
+      name: 'with the reason empty is rolledBack',
+    },
+  },
+  {
+    name: 'a gid that was used without a job is written as that of a job',
+    file: 'packages/sql/src/sql-database.ts',
+    from: 'insertBarrier(tables, execute, key, open, as)',
+    to: `insertBarrier(tables, execute, key, open, 'msg')`,
+    test: {
+      file: 'packages/adapter-drizzle/test/barrier.test.ts',
+      name: 'over node-postgres > a gid that was used without a job is answered rolled back',
+    },
+  },
+  {
+    name: 'a job of its own is started inside a transaction that may roll back',
+    file: 'packages/core/src/job-handle.ts',
+    from: 'if (!this.#independent) assertNoTransaction(this.gid)',
+    to: '',
+    test: {
+      file: 'packages/core/src/job-alone.test.ts',
+      name: 'is refused inside the transaction of once',
+    },
+  },
+  {
+    name: 'the database of another tenant is taken',
+    file: 'packages/core/src/tenant-databases.ts',
+    from: 'if (ref?.name === this.name && ref.tenant === tenant) return found',
+    to: 'if (ref) return found',
+    test: {
+      file: 'packages/core/src/tenant-databases.test.ts',
+      name: 'is refused when it is of another tenant, and not remembered',
+    },
+  },
+  {
+    name: 'a tenant that could not be resolved once is never asked for again',
+    file: 'packages/core/src/tenant-databases.ts',
+    from: 'if (this.#tenants.get(tenant) === known) this.#tenants.delete(tenant)',
+    to: '',
+    test: {
+      file: 'packages/adapter-drizzle/test/tenants.test.ts',
+      name: 'a prepared job whose tenant > cannot be looked up stays prepared',
+    },
+  },
+  {
+    name: 'a gid that was used without a job is kept for ever',
+    file: 'packages/core/src/prune.ts',
+    from: `|| reason === 'empty'`,
+    to: '',
+    test: {
+      file: 'packages/adapter-drizzle/test/prune.test.ts',
+      name: 'prune over node-postgres > takes a gid that was used without a job when it is old',
     },
   },
 ]

@@ -25,6 +25,7 @@ import type {
 } from './job-store.ts'
 import type { JobInsert, JobStatements } from './job-statements.ts'
 import { postgresStatements } from './postgres/index.ts'
+import { sqliteStatements } from './sqlite/index.ts'
 import { channelOf } from './channel.ts'
 import { isSamePlace } from './same-place.ts'
 import { wasWritten } from './was-written.ts'
@@ -43,6 +44,7 @@ export function sqlJobStore(database: AnySqlDatabase, options: SqlJobStoreOption
 
 const statementsOf: Partial<Record<AnySqlDatabase['dialect'], JobStatements>> = {
   postgres: postgresStatements,
+  sqlite: sqliteStatements,
 }
 
 class SqlJobStore implements JobStore {

@@ -1,0 +1,93 @@
+import { sql, sqliteClock as clock } from '@stepping/sql'
+import type { AnySqlDatabase, Statement, Tables } from '@stepping/sql'
+import type { Row } from '../job-rows.ts'
+import type { Settlement } from '../job-store.ts'
+
+/**
+ * Writes a batch of endings in one transaction and returns the gids it wrote. A row is written only
+ * under its holder's token and at the cursor that the holder saw, so a holder that lost its lease,
+ * or that repeats itself, changes nothing. A pending `retry_now` outlives a failure: the operator's
+ * word is newer.
+ */
+export async function settleJobs(
+  database: AnySqlDatabase,
+  settlements: readonly Settlement[],
+  keepHistory: boolean,
+): Promise<readonly Row[]> {
+  const { tables } = database
+  const ended = endings(settlements)
+  const finished = settlements.some(({ to }) => to === 'finished')
+  const results = await database.batch([
+    ...(finished && keepHistory ? [moveToHistory(tables, ended)] : []),
+    ...(finished ? [deleteFinished(tables, ended)] : []),
+    changeOthers(tables, ended),
+  ])
+  return results.flatMap(({ rows }) => rows)
+}
+
+/** Whose gids, and in which history, is decided by the same condition. */
+const written = sql`
+  j.gid = e.gid and j.lease_token = e.token and j.cursor = e.cursor
+    and j.lease_until is not null and j.state in ('prepared', 'submitted')`
+
+function endings(settlements: readonly Settlement[]): Statement {
+  return sql`(
+    select value ->> 'gid' as gid, value ->> 'token' as token, value ->> 'cursor' as cursor,
+      value ->> 'to' as outcome, value ->> 'nextStep' as next_step, value ->> 'inMs' as in_ms,
+      value ->> 'leaseMs' as lease_ms, value ->> 'error' as error
+    from json_each(${JSON.stringify(settlements)})) as e`
+}
+
+function moveToHistory(tables: Tables, ended: Statement): Statement {
+  return sql`
+    insert into ${tables.table('history')} (gid, app, state, steps, last_error, created_at, finished_at)
+    select j.gid, j.app, 'finished', j.steps, j.last_error, j.created_at, ${clock}
+    from ${ended} join ${tables.table('job')} as j on ${written}
+    where e.outcome = 'finished' and not j.keep
+    on conflict (gid) do nothing`
+}
+
+function deleteFinished(tables: Tables, ended: Statement): Statement {
+  const job = tables.table('job')
+  return sql`
+    delete from ${job} where gid in (
+      select j.gid from ${ended} join ${job} as j on ${written}
+      where e.outcome = 'finished' and not j.keep)
+    returning gid`
+}
+
+function changeOthers(tables: Tables, ended: Statement): Statement {
+  return sql`
+    update ${tables.table('job')} as j set
+      state = case
+        when e.outcome in ('submitted', 'finished', 'rolledBack') then e.outcome
+        when e.outcome = 'parked' and not j.retry_now then 'parked'
+        else j.state end,
+      cursor = j.cursor + (e.outcome in ('advanced', 'finished')),
+      next_step = case e.outcome when 'advanced' then e.next_step when 'finished' then null else j.next_step end,
+      attempts = case
+        when e.outcome in ('advanced', 'submitted') then 0
+        when e.outcome in ('retried', 'parked') then j.attempts + 1
+        else j.attempts end,
+      due_at = case
+        when e.outcome in ('retried', 'parked') and j.retry_now then ${clock}
+        when e.outcome in ('retried', 'returned') then ${clock} + cast(e.in_ms as integer)
+        else j.due_at end,
+      retry_now = j.retry_now and e.outcome = 'returned',
+      lease_owner = case when e.outcome in ('advanced', 'submitted') then j.lease_owner end,
+      lease_until = case when e.outcome in ('advanced', 'submitted') then ${clock} + cast(e.lease_ms as integer) end,
+      last_error = case
+        when e.outcome in ('retried', 'parked') then e.error
+        when e.outcome = 'advanced' then null
+        else j.last_error end,
+      finished_at = case when e.outcome in ('finished', 'rolledBack') then ${clock} end
+    from ${ended} where ${written}
+    returning gid`
+}
+
+/** Where the rows stand that a batch did not write. */
+export function readCursors(tables: Tables, gids: readonly string[]): Statement {
+  return sql`
+    select gid, lease_token, cursor, state, lease_until is not null as leased from ${tables.table('job')}
+    where gid in (select value from json_each(${JSON.stringify(gids)}))`
+}

@@ -10,6 +10,8 @@ export type {
 } from './database/harness.ts'
 export { commitProxy } from './database/commit-proxy.ts'
 export type { CommitProxy } from './database/commit-proxy.ts'
+export { mysqlProbe } from './database/mysql-probe.ts'
+export type { MysqlProbeQuery } from './database/mysql-probe.ts'
 export { postgresProbe } from './database/postgres-probe.ts'
 export type { ProbeQuery } from './database/postgres-probe.ts'
 export type { Lacking, Offered } from './lacking.ts'

@@ -1,0 +1,40 @@
+import { rawSql, sql } from '../statement.ts'
+import type { SqlValue, Statement } from '../statement.ts'
+
+/**
+ * The statement with its values in its text. They have to be safe whatever the session is set to:
+ * with `NO_BACKSLASH_ESCAPES` a driver's own escaping lets a value end its string, and a connection
+ * in another character set changes what it cannot write. So a string is plain printable ASCII
+ * without quotes and backslashes, or else the hexadecimal of its UTF-8.
+ *
+ * Prepared statements would do as well, but the server allows only so many of all its clients
+ * together (`max_prepared_stmt_count`), and lists of any length make ever new ones.
+ */
+export function toLiteralText({ strings, values }: Statement): string {
+  return strings.reduce((text, part, i) => `${text}${literal(values[i - 1]!)}${part}`)
+}
+
+/** `(a, b, c)` of a condition `in`. */
+export function list(values: readonly SqlValue[]): Statement {
+  if (values.length === 0) return rawSql('(null)')
+  return sql`(${values.map((value) => sql`${value}`).reduce((all, each) => sql`${all}, ${each}`)})`
+}
+
+function literal(value: SqlValue): string {
+  if (value === null) return 'null'
+  if (typeof value === 'boolean') return value ? '1' : '0'
+  if (typeof value === 'string') return textLiteral(value)
+  if (Number.isFinite(value)) return String(value)
+  throw new Error(`${value} cannot be written in a statement`)
+}
+
+function textLiteral(text: string): string {
+  if (/^[ !"#$%&(-[\]-~]+$/.test(text)) return `'${text}'`
+  let hex = ''
+  for (const byte of new TextEncoder().encode(text)) hex += hexOf[byte]!
+  return `_utf8mb4 x'${hex}'`
+}
+
+const hexOf: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).padStart(2, '0'),
+)

@@ -1,0 +1,48 @@
+import { barrierRetentionMs, onceRetentionMs } from '@stepping/core'
+import { rawSql, sql } from '../statement.ts'
+import type { Statement } from '../statement.ts'
+import type { Tables } from '../table-name.ts'
+import { now, nowPlus } from './clock.ts'
+import { list } from './literal.ts'
+
+/** By id, which grows with the time of insertion, so no index on the time is needed. */
+export function listBarrier({ barrier }: Tables, afterId: string, limit: number): Statement {
+  return sql`
+    select cast(b.id as char) as id, gid, reason, create_time < ${nowPlus(-barrierRetentionMs)} as old
+    from ${barrier} b where b.id > ${number(afterId)} order by b.id limit ${limit}`
+}
+
+export function deleteBarrier({ barrier }: Tables, ids: readonly string[]): Statement {
+  const numbers = ids.map(number).reduce((all, each) => sql`${all}, ${each}`)
+  return sql`delete from ${barrier} where id in (${numbers})`
+}
+
+export function listOnce(
+  { once }: Tables,
+  owner: string,
+  afterGid: string,
+  limit: number,
+): Statement {
+  return sql`
+    select distinct gid from ${once}
+    where gid > ${afterGid} and owner = ${owner} and over_at is null order by gid limit ${limit}`
+}
+
+export function markOnceOver({ once }: Tables, owner: string, gids: readonly string[]): Statement {
+  return sql`
+    update ${once} set over_at = ${now}
+    where over_at is null and owner = ${owner} and gid in ${list(gids)}`
+}
+
+/** The index on over_at keeps it off the rows of attempts that run. The inner select twice, because MySQL wants it so. */
+export function deleteOnceOver({ once }: Tables, limit: number): Statement {
+  return sql`
+    delete from ${once} where id in (select id from (
+      select id from ${once} where over_at < ${nowPlus(-onceRetentionMs)} order by over_at limit ${limit}
+    ) as old)`
+}
+
+/** As a number of any size: compared as a text it would not find the index. */
+function number(id: string): Statement {
+  return rawSql(`${BigInt(id)}`)
+}

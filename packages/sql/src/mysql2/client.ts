@@ -1,0 +1,38 @@
+/** The shapes of mysql2's promise interface that are used, so that its types are nobody's dependency. */
+export interface Mysql2Pool {
+  /** What the promises are wrapped around. */
+  readonly pool: { readonly config: { readonly connectionConfig: Mysql2Address } }
+  getConnection(): Promise<Mysql2Connection>
+}
+
+/** Where a pool connects to. */
+export interface Mysql2Address {
+  readonly host?: string
+  readonly port?: number
+  readonly socketPath?: string
+  readonly user?: string
+  readonly database?: string
+}
+
+/** A connection that a pool handed out: another object each time, around the same connection. */
+export interface Mysql2Connection {
+  readonly connection: object
+  query(options: { readonly sql: string }): Promise<readonly [unknown, unknown?]>
+  release(): void
+  destroy(): void
+}
+
+/** The connection itself: what mysql2's types keep internal, and what may be missing. */
+export interface CoreConnection {
+  readonly stream?: { readonly bytesWritten?: number }
+  /** Null once it is no good any more. */
+  readonly _pool?: unknown
+  readonly _released?: boolean
+  /** What is being answered, and what waits for its turn. */
+  readonly _command?: unknown
+  readonly _commands?: { readonly length: number }
+}
+
+export function coreOf({ connection }: Mysql2Connection): CoreConnection {
+  return connection
+}

@@ -1,0 +1,4 @@
+import { describeDatabase } from '@stepping/conformance'
+import { driver } from './conformance.ts'
+
+describeDatabase(driver)

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { IncomingHttpHeaders, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createStepping, httpStep, silentLogger } from '@stepping/core'
+import { createStepping, describeError, httpStep, silentLogger } from '@stepping/core'
 import type { HttpStepArgs, Participant, StepCall, StepOutcome } from '@stepping/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { FakeTransactionManager } from '../src/testing/fake-transaction-manager.ts'
@@ -170,9 +170,19 @@ describe('the answer to an HTTP step', () => {
     expect(outcome).toMatchObject({ error: { message: expect.not.stringContaining('s3cret') } })
   })
 
-  it('may be missing: a connection that is refused has the step tried again', async () => {
+  it('may be missing: a connection that is lost has the step tried again', async () => {
     answer = (response) => response.destroy()
     expect(await attempt({ json: 1 })).toMatchObject({ done: false, park: false })
+  })
+
+  it('may be missing: a connection that is refused is told with the address', async () => {
+    const gone = createServer()
+    await new Promise<void>((resolve) => gone.listen(0, '127.0.0.1', resolve))
+    const { port } = gone.address() as AddressInfo
+    await new Promise((resolve) => gone.close(resolve))
+    const outcome = await attempt({ url: `http://127.0.0.1:${port}/`, json: 1 })
+    const error = outcome.done ? undefined : outcome.error
+    expect(describeError(error)).toBe(`fetch failed: connect ECONNREFUSED 127.0.0.1:${port}`)
   })
 })
 

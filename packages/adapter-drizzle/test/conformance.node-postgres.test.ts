@@ -1,4 +1,6 @@
-import { describeDatabase } from '@stepping/conformance'
-import { nodePostgres } from './conformance.ts'
+import { describeDatabase, describeTransactionManager } from '@stepping/conformance'
+import { outbox, nodePostgres, twoPhases } from './conformance.ts'
 
 describeDatabase(nodePostgres)
+describeTransactionManager(outbox(nodePostgres))
+describeTransactionManager(twoPhases(nodePostgres))

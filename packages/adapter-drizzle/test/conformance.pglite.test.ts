@@ -1,4 +1,6 @@
-import { describeDatabase } from '@stepping/conformance'
-import { pglite } from './conformance.ts'
+import { describeDatabase, describeTransactionManager } from '@stepping/conformance'
+import { outbox, pglite, twoPhases } from './conformance.ts'
 
 describeDatabase(pglite)
+describeTransactionManager(outbox(pglite))
+describeTransactionManager(twoPhases(pglite))

@@ -1,4 +1,6 @@
-import { describeDatabase } from '@stepping/conformance'
-import { postgresJs } from './conformance.ts'
+import { describeDatabase, describeTransactionManager } from '@stepping/conformance'
+import { outbox, postgresJs, twoPhases } from './conformance.ts'
 
 describeDatabase(postgresJs)
+describeTransactionManager(outbox(postgresJs))
+describeTransactionManager(twoPhases(postgresJs))

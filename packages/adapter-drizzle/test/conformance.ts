@@ -1,6 +1,11 @@
 import { PGlite } from '@electric-sql/pglite'
 import { commitProxy, postgresProbe } from '@stepping/conformance'
-import type { DatabaseHarness, OpenDatabase } from '@stepping/conformance'
+import type {
+  DatabaseHarness,
+  OpenDatabase,
+  TransactionManagerHarness,
+} from '@stepping/conformance'
+import { memoryJobStore, selfTm } from '@stepping/self-tm'
 import { freshDatabase } from '@stepping/test-support'
 import { sql } from 'drizzle-orm'
 import { drizzle as overNodePostgres } from 'drizzle-orm/node-postgres'
@@ -11,12 +16,14 @@ import { Client, Pool } from 'pg'
 import connect from 'postgres'
 import { inject } from 'vitest'
 import { drizzlePostgres } from '../src/index.ts'
-import type { Db, Tx } from './harness.ts'
+import type { Db, TestDatabase, Tx } from './harness.ts'
+
+type Data = DatabaseHarness<Tx, TestDatabase>
 
 const notes = pgTable('notes', { text: text().primaryKey() })
 const createNotes = 'create table notes (text text primary key)'
 
-export const nodePostgres: DatabaseHarness<Tx> = {
+export const nodePostgres: Data = {
   name: 'Drizzle over node-postgres',
   open: async () =>
     await openOnServer((url) => {
@@ -26,7 +33,7 @@ export const nodePostgres: DatabaseHarness<Tx> = {
     }),
 }
 
-export const postgresJs: DatabaseHarness<Tx> = {
+export const postgresJs: Data = {
   name: 'Drizzle over postgres-js',
   open: async () =>
     await openOnServer((url) => {
@@ -35,7 +42,7 @@ export const postgresJs: DatabaseHarness<Tx> = {
     }),
 }
 
-export const pglite: DatabaseHarness<Tx> = {
+export const pglite: Data = {
   name: 'Drizzle over PGlite',
   async open() {
     const client = await PGlite.create()
@@ -53,7 +60,7 @@ export const pglite: DatabaseHarness<Tx> = {
 
 async function openOnServer(
   over: (url: string) => { db: Db; end: () => Promise<unknown> },
-): Promise<OpenDatabase<Tx>> {
+): Promise<OpenDatabase<Tx, TestDatabase>> {
   const fresh = await freshDatabase(inject('postgresUrl'), 'conformance')
   const { hostname, port } = new URL(fresh.url)
   const proxy = await commitProxy({ host: hostname, port: Number(port) })
@@ -74,7 +81,7 @@ async function openOnServer(
   }
 }
 
-function opened(db: Db): Omit<OpenDatabase<Tx>, 'loseCommit' | 'probe' | 'close'> {
+function opened(db: Db): Omit<OpenDatabase<Tx, TestDatabase>, 'loseCommit' | 'probe' | 'close'> {
   return {
     over: ({ name, tables }) =>
       drizzlePostgres(db, { name, ...(tables !== undefined && { schema: tables }) }),
@@ -86,5 +93,36 @@ function opened(db: Db): Omit<OpenDatabase<Tx>, 'loseCommit' | 'probe' | 'close'
     savepoint: (tx, work) => tx.transaction(work),
     doom: async (tx) => await tx.execute(sql`select 1 / 0`),
     failOnce: { lacking: 'Drizzle runs a callback once' },
+  }
+}
+
+const impatient = { pollMs: 50, leaseMs: 2_000, drainMs: 200 }
+
+/** The jobs in the transactions themselves. */
+export function outbox(data: Data): TransactionManagerHarness<Tx, TestDatabase> {
+  return {
+    name: 'self-TM in the same database',
+    data,
+    async open({ database }) {
+      const manager = () => selfTm({ database, queryPreparedAfterMs: 300, ...impatient })
+      await manager().migrate!()
+      return { manager, enlists: { always: true }, close: async () => {} }
+    },
+  }
+}
+
+/** The jobs elsewhere. */
+export function twoPhases(data: Data): TransactionManagerHarness<Tx, TestDatabase> {
+  return {
+    name: 'self-TM in memory',
+    data,
+    async open() {
+      const store = memoryJobStore({ queryPreparedAfterMs: 300 })
+      return {
+        manager: () => selfTm({ store, ...impatient }),
+        enlists: { lacking: 'no transaction reaches into memory' },
+        close: async () => {},
+      }
+    },
   }
 }

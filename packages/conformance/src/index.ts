@@ -17,6 +17,13 @@ export type { ProbeQuery } from './database/postgres-probe.ts'
 export type { Lacking, Offered } from './lacking.ts'
 export { describeJobStore } from './job-store/describe-job-store.ts'
 export type { JobStoreHarness, OpenStore, StoredJob } from './job-store/harness.ts'
+export { describeTransactionManager } from './transaction-manager/describe-transaction-manager.ts'
+export type {
+  OpenData,
+  OpenTransactionManager,
+  TransactionManagerHarness,
+  TransactionManagerLimits,
+} from './transaction-manager/harness.ts'
 
 // For tests of one store beside the kit's.
 export {

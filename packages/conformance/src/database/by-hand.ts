@@ -1,9 +1,9 @@
 import { expect } from 'vitest'
 import { stop } from './scene.ts'
-import type { Cases } from './scene.ts'
+import type { DatabaseCases } from './scene.ts'
 
 /** Transactions that the user opens, past this adapter. */
-export function describeByHand<Tx>(test: Cases<Tx>): void {
+export function describeByHand<Tx>(test: DatabaseCases<Tx>): void {
   test("a row in the user's own transaction commits with it", ['openByHand'], async (scene) => {
     const key = await scene.newKey()
     await scene.byHand(async (tx) => {

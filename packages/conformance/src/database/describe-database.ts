@@ -10,11 +10,13 @@ import { describeOnceRows } from './once-rows.ts'
 import { describeOpenTransactions } from './open-transaction.ts'
 import { describeOutcomes } from './outcomes.ts'
 import { describePruning } from './pruning.ts'
-import { casesOf } from './scene.ts'
+import { databaseCases } from './scene.ts'
 import { describeTransactions } from './transactions.ts'
+import { describeUsedGids } from './used-gids.ts'
 
 const concerns = {
   outcomes: describeOutcomes,
+  'a used gid': describeUsedGids,
   'an open transaction': describeOpenTransactions,
   'a transaction': describeTransactions,
   'by hand': describeByHand,
@@ -30,7 +32,7 @@ const concerns = {
 /** What every `Database` has to do, through whichever library and on whichever server. */
 export function describeDatabase<Tx>(harness: DatabaseHarness<Tx>): void {
   describe(`database: ${harness.name}`, { timeout: 60_000 }, () => {
-    const cases = casesOf(harness)
+    const cases = databaseCases(harness)
     for (const [concern, describeConcern] of Object.entries(concerns)) {
       // oxlint-disable-next-line vitest/valid-title -- named above
       describe(concern, () => {

@@ -1,9 +1,9 @@
 import { expect, onTestFinished } from 'vitest'
 import { stop } from './scene.ts'
-import type { Cases, Scene } from './scene.ts'
+import type { DatabaseCases, Scene } from './scene.ts'
 
 /** Statements sent on what is no open transaction commit by themselves, or in somebody else's. */
-export function describeHandles<Tx>(test: Cases<Tx>): void {
+export function describeHandles<Tx>(test: DatabaseCases<Tx>): void {
   test('an open transaction is usable', async (scene) => {
     await scene.database.transaction(async (tx) => {
       await expect(scene.database.context(tx).assertUsable()).resolves.toBeUndefined()

@@ -34,19 +34,19 @@ import type { Offered } from '../lacking.ts'
  *   },
  * })
  */
-export interface DatabaseHarness<Tx> {
+export interface DatabaseHarness<Tx, D extends Database<Tx> = Database<Tx>> {
   /** Library, driver and server, as the report shows them. */
   readonly name: string
   /**
    * Connects to a database that nobody else uses. In it there is nothing but an empty table of the
    * user's, with one text column that is unique. It has at least ten connections, or one.
    */
-  open(): Promise<OpenDatabase<Tx>>
+  open(): Promise<OpenDatabase<Tx, D>>
 }
 
-export interface OpenDatabase<Tx> {
+export interface OpenDatabase<Tx, D extends Database<Tx> = Database<Tx>> {
   /** The `Database` under test; each time another object over the same connections. */
-  over(options: DatabaseOptions): Database<Tx>
+  over(options: DatabaseOptions): D
   /** Inserts a row into the user's table, through the library's own transaction. */
   write(tx: Tx, text: string): Promise<unknown>
   /** The user's rows as that transaction sees them. */

@@ -1,9 +1,9 @@
 import { newGid } from '@stepping/core'
 import { expect } from 'vitest'
-import type { Cases } from './scene.ts'
+import type { DatabaseCases } from './scene.ts'
 
 /** By what a database is told from another one that has taken its name. */
-export function describeIdentities<Tx>(test: Cases<Tx>): void {
+export function describeIdentities<Tx>(test: DatabaseCases<Tx>): void {
   test('the identity stays, whichever object is asked', async (scene) => {
     const identity = await scene.database.identity()
     expect(await scene.database.identity()).toBe(identity)

@@ -1,9 +1,9 @@
 import { isSteppingError } from '@stepping/core'
 import { expect } from 'vitest'
-import type { Cases } from './scene.ts'
+import type { DatabaseCases } from './scene.ts'
 
 /** The connection that is lost with a COMMIT, or with the answer to it. */
-export function describeLostCommits<Tx>(test: Cases<Tx>): void {
+export function describeLostCommits<Tx>(test: DatabaseCases<Tx>): void {
   for (const part of ['request', 'answer'] as const) {
     test(
       `a COMMIT whose ${part} is lost leaves the outcome to the barrier`,

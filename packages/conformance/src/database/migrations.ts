@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
-import type { Cases } from './scene.ts'
+import type { DatabaseCases } from './scene.ts'
 
-export function describeMigrations<Tx>(test: Cases<Tx>): void {
+export function describeMigrations<Tx>(test: DatabaseCases<Tx>): void {
   test('eight who migrate at once make one database that works', async (scene) => {
     const tables = 'kit_raced'
     const callers = Array.from({ length: 8 }, (_, i) =>
@@ -12,7 +12,7 @@ export function describeMigrations<Tx>(test: Cases<Tx>): void {
     expect(new Set(identities).size).toBe(1)
     const key = await scene.newKey(callers[0])
     expect(await callers[7]!.barrier.resolve(key)).toBe('rolledBack')
-    const late = callers[1]!.transaction((tx) => scene.insert(tx, key, callers[1]))
+    const late = callers[1]!.transaction((tx) => scene.insert(tx, key, { database: callers[1]! }))
     await expect(late).rejects.toMatchObject({ code: 'BARRIER_DECIDED' })
     expect(await scene.opened.probe.barrier(key.gid, tables)).toHaveLength(1)
   })
@@ -36,7 +36,7 @@ export function describeMigrations<Tx>(test: Cases<Tx>): void {
   test("tables of the user's naming are used for the insert and for the answer", async (scene) => {
     const { database, tables } = await scene.elsewhere()
     const [committed, asked] = [await scene.newKey(database), await scene.newKey(database)]
-    await database.transaction((tx) => scene.insert(tx, committed, database))
+    await database.transaction((tx) => scene.insert(tx, committed, { database }))
     expect(await database.barrier.resolve(committed)).toBe('committed')
     expect(await database.barrier.resolve(asked)).toBe('rolledBack')
     const { probe } = scene.opened

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { BarrierKey } from '@stepping/core'
 import { expect } from 'vitest'
 import { stop } from './scene.ts'
-import type { Cases, Scene } from './scene.ts'
+import type { DatabaseCases, Scene } from './scene.ts'
 
 const rounds = 120
 
@@ -11,7 +11,7 @@ const rounds = 120
  * next. The delays move the end over all the statements of an insert; which of them it meets is the
  * machine's affair, so there are many rounds.
  */
-export function describeNotAwaited<Tx>(test: Cases<Tx>): void {
+export function describeNotAwaited<Tx>(test: DatabaseCases<Tx>): void {
   test(
     "an insert that races the end of the user's own rolled-back transaction leaves no row",
     ['openByHand'],

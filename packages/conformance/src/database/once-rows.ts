@@ -1,11 +1,11 @@
 import type { Database, OnceKey } from '@stepping/core'
 import { expect } from 'vitest'
 import { stop } from './scene.ts'
-import type { Cases, Scene } from './scene.ts'
+import type { DatabaseCases, Scene } from './scene.ts'
 
 type Taken = Awaited<ReturnType<Database<unknown>['once']['take']>>
 
-export function describeOnceRows<Tx>(test: Cases<Tx>): void {
+export function describeOnceRows<Tx>(test: DatabaseCases<Tx>): void {
   test('a key that is free is taken, with one row', async (scene) => {
     const key = await newOnceKey(scene)
     expect(await takeAlone(scene, key)).toBeUndefined()

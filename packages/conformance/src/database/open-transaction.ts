@@ -1,8 +1,8 @@
 import { expect } from 'vitest'
-import type { Cases } from './scene.ts'
+import type { DatabaseCases } from './scene.ts'
 
 /** What is answered, and who waits, while a transaction is open. */
-export function describeOpenTransactions<Tx>(test: Cases<Tx>): void {
+export function describeOpenTransactions<Tx>(test: DatabaseCases<Tx>): void {
   for (const end of ['commit', 'rollback'] as const) {
     const outcome = end === 'commit' ? 'committed' : 'rolledBack'
     test(`while it is open nothing is decided, and the asker is told soon; after its ${end} it is ${outcome}`, async (scene) => {

@@ -1,9 +1,9 @@
 import { expect } from 'vitest'
 import { stop } from './scene.ts'
-import type { Cases } from './scene.ts'
+import type { DatabaseCases } from './scene.ts'
 
 /** Whether a transaction and its barrier row have one fate. */
-export function describeOutcomes<Tx>(test: Cases<Tx>): void {
+export function describeOutcomes<Tx>(test: DatabaseCases<Tx>): void {
   test('a commit leaves one row, with the values of DTM', async (scene) => {
     const key = await scene.newKey()
     await scene.order('committed', key)
@@ -135,6 +135,28 @@ export function describeOutcomes<Tx>(test: Cases<Tx>): void {
     for (const { gid } of [first, second]) {
       expect(await scene.opened.probe.barrier(gid)).toMatchObject([{ gid, reason: 'msg' }])
     }
+  })
+
+  test('a gid that is used up without a job is a duplicate, and no job of it is committed', async (scene) => {
+    const key = await scene.newKey()
+    await scene.database.transaction(async (tx) => {
+      await scene.opened.write(tx, 'without a job')
+      await scene.insert(tx, key, { reason: 'empty' })
+    })
+    await expect(scene.order('with a job', key)).rejects.toMatchObject({ code: 'JOB_DUPLICATE' })
+    // A transaction before it may have prepared a job and not have committed.
+    expect(await scene.database.barrier.resolve(key)).toBe('rolledBack')
+    expect(await scene.database.barrier.resolve(key)).toBe('rolledBack')
+    expect(await scene.opened.probe.barrier(key.gid)).toMatchObject([{ reason: 'empty' }])
+    expect([await scene.has('without a job'), await scene.has('with a job')]).toEqual([true, false])
+  })
+
+  test('a gid of a committed job cannot be used up', async (scene) => {
+    const key = await scene.newKey()
+    await scene.order('has a job', key)
+    const again = scene.database.transaction((tx) => scene.insert(tx, key, { reason: 'empty' }))
+    await expect(again).rejects.toMatchObject({ code: 'JOB_DUPLICATE', gid: key.gid })
+    expect(await scene.database.barrier.resolve(key)).toBe('committed')
   })
 
   test('a row that comes too late is refused, and so is its transaction', async (scene) => {

@@ -2,12 +2,12 @@ import { barrierRetentionMs, onceRetentionMs } from '@stepping/core'
 import type { Database, OnceKey } from '@stepping/core'
 import { expect } from 'vitest'
 import { stop } from './scene.ts'
-import type { Cases, Scene } from './scene.ts'
+import type { DatabaseCases, Scene } from './scene.ts'
 
 const hourMs = 3_600_000
 
 /** A row that is cleaned too early answers wrongly later: "rolled back" for what was committed. */
-export function describePruning<Tx>(test: Cases<Tx>): void {
+export function describePruning<Tx>(test: DatabaseCases<Tx>): void {
   test('a commit goes when it is old and its job is known to be over, and not before', async (scene) => {
     const { database, pruned, left, age } = await tablesOf(scene)
     const [over, prepared] = [await committed(scene, database), await committed(scene, database)]
@@ -31,10 +31,21 @@ export function describePruning<Tx>(test: Cases<Tx>): void {
     expect(await left(key.gid)).toBe(0)
   })
 
+  test('a gid that was used up without a job is free again when its row is old', async (scene) => {
+    const { database, pruned, left, age } = await tablesOf(scene)
+    const key = await scene.newKey(database)
+    await database.transaction((tx) => scene.insert(tx, key, { database, reason: 'empty' }))
+    await age(barrierRetentionMs - hourMs)
+    expect(await pruned()).toBe(0)
+    await age(2 * hourMs)
+    expect(await pruned()).toBe(1)
+    expect(await left(key.gid)).toBe(0)
+  })
+
   test('a question about an old commit does not make it go', async (scene) => {
     const { database, pruned, left, age } = await tablesOf(scene)
     const key = await scene.newKey(database)
-    await database.transaction((tx) => scene.insert(tx, key, database))
+    await database.transaction((tx) => scene.insert(tx, key, { database }))
     await age(2 * barrierRetentionMs)
     expect(await database.barrier.resolve(key)).toBe('committed')
     expect(await pruned()).toBe(0)
@@ -99,7 +110,7 @@ export function describePruning<Tx>(test: Cases<Tx>): void {
     const open = Promise.withResolvers<void>()
     const end = Promise.withResolvers<void>()
     const transaction = database.transaction(async (tx) => {
-      await scene.insert(tx, key, database)
+      await scene.insert(tx, key, { database })
       open.resolve()
       await end.promise
       throw stop
@@ -140,7 +151,7 @@ function among(known: readonly string[], gids: readonly string[]): ReadonlySet<s
 
 async function committed<Tx>(scene: Scene<Tx>, database: Database<Tx>): Promise<string> {
   const key = await scene.newKey(database)
-  await database.transaction((tx) => scene.insert(tx, key, database))
+  await database.transaction((tx) => scene.insert(tx, key, { database }))
   return key.gid
 }
 

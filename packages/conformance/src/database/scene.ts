@@ -1,6 +1,8 @@
 import { isSteppingError, newGid } from '@stepping/core'
 import type { BarrierKey, CommittableContext, Database, DatabaseLimits } from '@stepping/core'
-import { afterAll, beforeAll, onTestFinished, test } from 'vitest'
+import { onTestFinished } from 'vitest'
+import { casesOn } from '../cases.ts'
+import type { Cases } from '../cases.ts'
 import { given, whyLacking } from '../lacking.ts'
 import type { BegunTransaction, DatabaseHarness, OpenDatabase } from './harness.ts'
 
@@ -14,46 +16,32 @@ export type Need =
   | 'failOnce'
   | 'loseCommit'
 
-type Run<Tx> = (scene: Scene<Tx>) => Promise<void>
-
-/** The cases of one harness: they share one database, in gids and rows of their own. */
-export interface Cases<Tx> {
-  (name: string, run: Run<Tx>): void
-  (name: string, needs: readonly Need[], run: Run<Tx>): void
-}
+export type DatabaseCases<Tx> = Cases<Scene<Tx>, Need>
 
 export const stop: Error = new Error('the user stops the transaction')
 
-/** Opens and migrates the database that the cases of this `describe` share. */
-export function casesOf<Tx>(harness: DatabaseHarness<Tx>): Cases<Tx> {
-  let scene: Scene<Tx> | undefined
-
-  beforeAll(async () => {
-    scene = new Scene(harness, await harness.open())
-    await scene.database.migrate()
-  }, 120_000)
-
-  afterAll(async () => {
-    await scene?.opened.close()
-  }, 60_000)
-
-  return (name: string, first: readonly Need[] | Run<Tx>, second?: Run<Tx>): void => {
-    const needs = typeof first === 'function' ? [] : first
-    const run = typeof first === 'function' ? first : second!
-    // oxlint-disable-next-line vitest/valid-title -- the callers name their cases
-    test(name, async ({ skip }) => {
-      for (const need of needs) {
-        const why = whyNot(scene!, need)
-        if (why === undefined) continue
-        console.log(`${harness.name} leaves out "${name}": ${why}`)
-        skip(why)
-      }
-      await run(scene!)
-    })
-  }
+export function databaseCases<Tx>(harness: DatabaseHarness<Tx>): DatabaseCases<Tx> {
+  return casesOn<Scene<Tx>, Need>({
+    name: harness.name,
+    open: () => openScene(harness),
+    close: ({ opened }) => opened.close(),
+    whyNot: whyDatabaseLacks,
+  })
 }
 
-function whyNot<Tx>({ database, opened }: Scene<Tx>, need: Need): string | undefined {
+/** One that is migrated. */
+export async function openScene<Tx, D extends Database<Tx>>(
+  harness: DatabaseHarness<Tx, D>,
+): Promise<Scene<Tx, D>> {
+  const scene = new Scene(harness, await harness.open())
+  await scene.database.migrate()
+  return scene
+}
+
+export function whyDatabaseLacks<Tx>(
+  { database, opened }: Scene<Tx>,
+  need: Need,
+): string | undefined {
   return need in opened
     ? whyLacking(opened[need as keyof OpenDatabase<Tx>])
     : database.limits[need as keyof DatabaseLimits]
@@ -66,13 +54,18 @@ export interface HeldTransaction<Tx> {
   rollback(): Promise<void>
 }
 
-/** One opened database, and what cases do with it. */
-export class Scene<Tx> {
-  readonly harness: DatabaseHarness<Tx>
-  readonly opened: OpenDatabase<Tx>
-  readonly database: Database<Tx>
+interface InsertOptions<Tx> {
+  readonly database?: Database<Tx>
+  readonly reason?: 'msg' | 'empty'
+}
 
-  constructor(harness: DatabaseHarness<Tx>, opened: OpenDatabase<Tx>) {
+/** One opened database, and what cases do with it. */
+export class Scene<Tx, D extends Database<Tx> = Database<Tx>> {
+  readonly harness: DatabaseHarness<Tx, D>
+  readonly opened: OpenDatabase<Tx, D>
+  readonly database: D
+
+  constructor(harness: DatabaseHarness<Tx, D>, opened: OpenDatabase<Tx, D>) {
     this.harness = harness
     this.opened = opened
     this.database = opened.over({ name: 'orders' })
@@ -87,11 +80,9 @@ export class Scene<Tx> {
   }
 
   /** Another database, migrated; closed when the case ends. */
-  async another(): Promise<Scene<Tx>> {
-    const opened = await this.harness.open()
-    onTestFinished(() => opened.close())
-    const scene = new Scene(this.harness, opened)
-    await scene.database.migrate()
+  async another(): Promise<Scene<Tx, D>> {
+    const scene = await openScene(this.harness)
+    onTestFinished(() => scene.opened.close())
     return scene
   }
 
@@ -101,10 +92,14 @@ export class Scene<Tx> {
   }
 
   /** The barrier row, as the engine asks for it. */
-  async insert(tx: Tx, key: BarrierKey, database: Database<Tx> = this.database): Promise<void> {
+  async insert(
+    tx: Tx,
+    key: BarrierKey,
+    { database = this.database, reason }: InsertOptions<Tx> = {},
+  ): Promise<void> {
     const context = database.context(tx)
     await context.assertUsable()
-    await database.barrier.insert(context, key)
+    await database.barrier.insert(context, key, reason)
   }
 
   /** A transaction with a row of the user's and a barrier row. */

@@ -137,28 +137,6 @@ export function describeOutcomes<Tx>(test: DatabaseCases<Tx>): void {
     }
   })
 
-  test('a gid that is used up without a job is a duplicate, and no job of it is committed', async (scene) => {
-    const key = await scene.newKey()
-    await scene.database.transaction(async (tx) => {
-      await scene.opened.write(tx, 'without a job')
-      await scene.insert(tx, key, { reason: 'empty' })
-    })
-    await expect(scene.order('with a job', key)).rejects.toMatchObject({ code: 'JOB_DUPLICATE' })
-    // A transaction before it may have prepared a job and not have committed.
-    expect(await scene.database.barrier.resolve(key)).toBe('rolledBack')
-    expect(await scene.database.barrier.resolve(key)).toBe('rolledBack')
-    expect(await scene.opened.probe.barrier(key.gid)).toMatchObject([{ reason: 'empty' }])
-    expect([await scene.has('without a job'), await scene.has('with a job')]).toEqual([true, false])
-  })
-
-  test('a gid of a committed job cannot be used up', async (scene) => {
-    const key = await scene.newKey()
-    await scene.order('has a job', key)
-    const again = scene.database.transaction((tx) => scene.insert(tx, key, { reason: 'empty' }))
-    await expect(again).rejects.toMatchObject({ code: 'JOB_DUPLICATE', gid: key.gid })
-    expect(await scene.database.barrier.resolve(key)).toBe('committed')
-  })
-
   test('a row that comes too late is refused, and so is its transaction', async (scene) => {
     const key = { ...(await scene.newKey()), notAfter: Date.now() - 60_000 }
     await expect(scene.order('expired', key)).rejects.toMatchObject({

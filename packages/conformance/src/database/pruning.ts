@@ -31,17 +31,6 @@ export function describePruning<Tx>(test: DatabaseCases<Tx>): void {
     expect(await left(key.gid)).toBe(0)
   })
 
-  test('a gid that was used up without a job is free again when its row is old', async (scene) => {
-    const { database, pruned, left, age } = await tablesOf(scene)
-    const key = await scene.newKey(database)
-    await database.transaction((tx) => scene.insert(tx, key, { database, reason: 'empty' }))
-    await age(barrierRetentionMs - hourMs)
-    expect(await pruned()).toBe(0)
-    await age(2 * hourMs)
-    expect(await pruned()).toBe(1)
-    expect(await left(key.gid)).toBe(0)
-  })
-
   test('a question about an old commit does not make it go', async (scene) => {
     const { database, pruned, left, age } = await tablesOf(scene)
     const key = await scene.newKey(database)

@@ -1,5 +1,5 @@
 import { barrierRetentionMs } from '@stepping/core'
-import type { BarrierKey, Database } from '@stepping/core'
+import type { BarrierKey } from '@stepping/core'
 import { expect } from 'vitest'
 import { stop } from './scene.ts'
 import type { DatabaseCases, Scene } from './scene.ts'
@@ -37,7 +37,7 @@ export function describeUsedGids<Tx>(test: DatabaseCases<Tx>): void {
   test('is free again after a rollback', async (scene) => {
     const key = await scene.newKey()
     const rolledBack = scene.database.transaction(async (tx) => {
-      await insertEmpty(scene.database, tx, key)
+      await scene.insert(tx, key, { reason: 'empty' })
       throw stop
     })
     await expect(rolledBack).rejects.toBe(stop)
@@ -49,7 +49,7 @@ export function describeUsedGids<Tx>(test: DatabaseCases<Tx>): void {
     const { database, tables } = await scene.elsewhere()
     const { probe } = scene.opened
     const key = await scene.newKey(database)
-    await database.transaction(async (tx) => await insertEmpty(database, tx, key))
+    await database.transaction((tx) => scene.insert(tx, key, { database, reason: 'empty' }))
     const pruned = async (): Promise<number> =>
       await database.prune({ owner: 'shop', over: nobody, active: nobody })
     await probe.age(barrierRetentionMs - 3_600_000, tables)
@@ -64,16 +64,10 @@ async function nobody(): Promise<ReadonlySet<string>> {
   return new Set()
 }
 
-async function insertEmpty<Tx>(database: Database<Tx>, tx: Tx, key: BarrierKey): Promise<void> {
-  const context = database.context(tx)
-  await context.assertUsable()
-  await database.barrier.insert(context, key, 'empty')
-}
-
 /** A transaction with a row of the user's, without steps. */
 async function useUp<Tx>(scene: Scene<Tx>, text: string, key: BarrierKey): Promise<void> {
   await scene.database.transaction(async (tx) => {
     await scene.opened.write(tx, text)
-    await insertEmpty(scene.database, tx, key)
+    await scene.insert(tx, key, { reason: 'empty' })
   })
 }

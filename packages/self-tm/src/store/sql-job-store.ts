@@ -24,6 +24,7 @@ import type {
   Submitted,
 } from './job-store.ts'
 import type { JobInsert, JobStatements } from './job-statements.ts'
+import { mysqlStatements } from './mysql/index.ts'
 import { postgresStatements } from './postgres/index.ts'
 import { sqliteStatements } from './sqlite/index.ts'
 import { channelOf } from './channel.ts'
@@ -43,6 +44,7 @@ export function sqlJobStore(database: AnySqlDatabase, options: SqlJobStoreOption
 }
 
 const statementsOf: Partial<Record<AnySqlDatabase['dialect'], JobStatements>> = {
+  mysql: mysqlStatements,
   postgres: postgresStatements,
   sqlite: sqliteStatements,
 }

@@ -17,7 +17,15 @@ export function toLiteralText({ strings, values }: Statement): string {
 /** `(a, b, c)` of a condition `in`. */
 export function list(values: readonly SqlValue[]): Statement {
   if (values.length === 0) return rawSql('(null)')
-  return sql`(${values.map((value) => sql`${value}`).reduce((all, each) => sql`${all}, ${each}`)})`
+  return sql`(${join(
+    values.map((value) => sql`${value}`),
+    ', ',
+  )})`
+}
+
+/** At least one statement, with this text between. */
+export function join(statements: readonly Statement[], between: string = ' '): Statement {
+  return statements.reduce((all, each) => sql`${all}${rawSql(between)}${each}`)
 }
 
 function literal(value: SqlValue): string {

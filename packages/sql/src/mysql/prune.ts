@@ -3,7 +3,7 @@ import { rawSql, sql } from '../statement.ts'
 import type { Statement } from '../statement.ts'
 import type { Tables } from '../table-name.ts'
 import { now, nowPlus } from './clock.ts'
-import { list } from './literal.ts'
+import { join, list } from './literal.ts'
 
 /** By id, which grows with the time of insertion, so no index on the time is needed. */
 export function listBarrier({ barrier }: Tables, afterId: string, limit: number): Statement {
@@ -13,8 +13,7 @@ export function listBarrier({ barrier }: Tables, afterId: string, limit: number)
 }
 
 export function deleteBarrier({ barrier }: Tables, ids: readonly string[]): Statement {
-  const numbers = ids.map(number).reduce((all, each) => sql`${all}, ${each}`)
-  return sql`delete from ${barrier} where id in (${numbers})`
+  return sql`delete from ${barrier} where id in (${join(ids.map(number), ', ')})`
 }
 
 export function listOnce(

@@ -78,6 +78,8 @@ export interface DatabaseLimits {
   readonly parallelTransactions?: string
   /** Telling that a transaction handle is finished. Such handles are safe only inside the library's own callback. */
   readonly finishedHandles?: string
+  /** Tying a job to a transaction that the app opens itself. The library's own `transaction` can. */
+  readonly ownTransactions?: string
 }
 
 /**

@@ -1,0 +1,36 @@
+/** Unused for so long it is closed, and opened again when it is needed. */
+const idleMs = 1_000
+
+/** Connections of this library's own, which nobody else would close. */
+export class Idle<T> {
+  readonly #open: () => T
+  readonly #close: (opened: T) => void
+  readonly #isBusy: (opened: T) => boolean
+  #opened: T | undefined
+  #closing: ReturnType<typeof setTimeout> | undefined
+
+  constructor(open: () => T, close: (opened: T) => void, isBusy: (opened: T) => boolean) {
+    this.#open = open
+    this.#close = close
+    this.#isBusy = isBusy
+  }
+
+  /** To be used at once: what takes longer has to count as busy. */
+  get(): T {
+    this.#closeLater()
+    return (this.#opened ??= this.#open())
+  }
+
+  #closeLater(): void {
+    clearTimeout(this.#closing)
+    this.#closing = setTimeout(() => {
+      const opened = this.#opened
+      if (opened === undefined) return
+      if (this.#isBusy(opened)) return this.#closeLater()
+      this.#opened = undefined
+      this.#close(opened)
+    }, idleMs)
+    // It must not keep the process.
+    ;(this.#closing as { unref?(): void }).unref?.()
+  }
+}

@@ -1,0 +1,118 @@
+import { SteppingError } from '@stepping/core'
+import { assertSqliteVersion, errorCode, sql } from '@stepping/sql'
+import { Idle } from './idle.ts'
+import { begunOn, execute, fromLibsql, openedOn, toLibsql } from './libsql-client.ts'
+import type { LibsqlClient } from './libsql-client.ts'
+import type { OpenedTransaction, SqliteDriver, SqliteInternals } from './sqlite-driver.ts'
+
+/** What could be learned from the user's client, and how to make one like it. */
+interface Known {
+  readonly file: string
+  readonly own: Idle<LibsqlClient>
+}
+
+/**
+ * libSQL over a file of this machine. On a client of its own: one that waits for locks, as the
+ * user's may, would block this process, and with it the very transaction that it waits for.
+ */
+export function libsqlFile(
+  db: SqliteInternals,
+  client: LibsqlClient,
+  connect: (() => LibsqlClient) | undefined,
+): SqliteDriver {
+  let known: Known | undefined
+  let open = 0
+
+  async function own(): Promise<LibsqlClient> {
+    if (client.closed) {
+      throw new SteppingError(
+        'DATABASE_UNREACHABLE',
+        'The libSQL client that was given to drizzleSqlite is closed. Close it after stepping.close().',
+      )
+    }
+    known ??= await look()
+    return known.own.get()
+  }
+
+  async function look(): Promise<Known> {
+    const { rows } = await client.execute(
+      `select file, seq, sqlite_version() as version from pragma_database_list where name = 'main'`,
+    )
+    const { file, seq, version } = rows[0] as { file: string; seq: unknown; version: string }
+    assertSqliteVersion(version)
+    if (file === '') throw inMemory()
+    const connectAgain = connect ?? (await connectTo(file, typeof seq))
+    const close = (each: LibsqlClient): void => each.close()
+    return { file, own: new Idle(connectAgain, close, () => open > 0) }
+  }
+
+  return {
+    get address() {
+      return known?.file ?? 'a libSQL file'
+    },
+    limits: { parallelTransactions: 'SQLite has one writer at a time' },
+    async read(statement) {
+      return await execute(await own(), statement)
+    },
+    async write(statements) {
+      const mine = await own()
+      if (statements.length === 1) return [await execute(mine, statements[0]!)]
+      return (await mine.batch(statements.map(toLibsql), 'write')).map(fromLibsql)
+    },
+    async begin() {
+      const mine = await own()
+      const transaction = await mine.transaction('write')
+      open++
+      let over = false
+      const giveBack = (): void => {
+        if (!over) open--
+        over = true
+        transaction.close()
+      }
+      return begunOn(db, mine, transaction, execute, {
+        async commit() {
+          // Its own commit() gives the transaction up where readers of the file hold it up.
+          await transaction.executeMultiple('commit')
+          giveBack()
+        },
+        async rollback() {
+          try {
+            if (!transaction.closed) await transaction.rollback()
+          } finally {
+            giveBack()
+          }
+        },
+      })
+    },
+    opened(session) {
+      const opened = openedOn(session, execute)
+      return opened && Object.assign(opened, { unusable: () => whyNotDurable(opened) })
+    },
+    // Written, but perhaps not synced: after a crash of the machine it may be there.
+    isOutcomeUnknown: (error) => errorCode(error)?.startsWith('SQLITE_IOERR') === true,
+  }
+}
+
+/** It cannot be changed while a transaction is open. */
+async function whyNotDurable({ execute }: OpenedTransaction): Promise<string | undefined> {
+  const { rows } = await execute(
+    sql`select synchronous, journal_mode from pragma_synchronous, pragma_journal_mode`,
+  )
+  const { synchronous, journal_mode: journal } = rows[0]!
+  if (Number(synchronous) >= 2 && journal !== 'off' && journal !== 'memory') return undefined
+  return `its connection has the settings synchronous = ${String(synchronous)} and journal_mode = ${String(journal)}, with which a commit can be lost again when the machine crashes. Leave synchronous at full, or use stepping.transaction, whose connections have it`
+}
+
+async function connectTo(file: string, numbers: string): Promise<() => LibsqlClient> {
+  const { createClient } = await import('@libsql/client')
+  const url = `file:${file.replaceAll(/[%?#]/g, encodeURIComponent)}`
+  const intMode = numbers as 'number' | 'bigint' | 'string'
+  return () => createClient({ url, intMode }) as unknown as LibsqlClient
+}
+
+function inMemory(): SteppingError {
+  return new SteppingError(
+    'DATABASE_INVALID',
+    'This libSQL database is in memory, where only one connection can see it. Use a file; for tests, one in a temporary folder.',
+  )
+}

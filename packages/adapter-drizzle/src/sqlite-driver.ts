@@ -1,0 +1,54 @@
+import type { DatabaseLimits } from '@stepping/core'
+import type { SqlDriver, SqlResult, Statement } from '@stepping/sql'
+
+/**
+ * What differs between the drivers under Drizzle's SQLite databases. Nothing here waits for a lock
+ * in this process: where another connection holds it, each call fails with SQLITE_BUSY, has changed
+ * nothing, and is made again.
+ */
+export interface SqliteDriver {
+  /** For messages. */
+  readonly address: string
+  readonly limits: DatabaseLimits
+  /** A statement that changes nothing, beside whatever transaction is open. */
+  read(statement: Statement): Promise<SqlResult>
+  /** Statements in one transaction, in one go: no other work of this process gets in between. Where the server makes it wait, for `waitMs` at most. */
+  write(statements: readonly Statement[], waitMs: number): Promise<readonly SqlResult[]>
+  /** Begins a transaction that holds the write lock, whose commit will be durable. */
+  begin(): Promise<SqliteTransaction>
+  /** A transaction that the user opened, from Drizzle's session of it; absent where that cannot be safe. */
+  opened?(session: object): OpenedTransaction | undefined
+  /** Whether after this rejection of COMMIT nobody knows if it was done. */
+  isOutcomeUnknown(error: unknown): boolean
+  readonly place?: SqlDriver<never, unknown>['place']
+}
+
+export interface OpenedTransaction {
+  /** In the turn of the call, so that nothing can end the transaction in between. */
+  readonly isOpen: boolean
+  execute(statement: Statement): Promise<SqlResult>
+  /** Why it must not be used although it is open. */
+  unusable?(): Promise<string | undefined>
+}
+
+export interface SqliteTransaction extends OpenedTransaction {
+  /** Drizzle's own transaction object over it, which refuses to be used once this one is not open. */
+  readonly tx: object
+  /** How many statements were sent through either. */
+  readonly sent: number
+  /** After SQLITE_BUSY it is still open and may be committed again. */
+  commit(): Promise<void>
+  /** Gives the connection back as well. Harmless when it is over. */
+  rollback(): Promise<void>
+}
+
+/** What Drizzle's types keep internal and the drivers read to make objects of the same kind. */
+export interface SqliteInternals {
+  readonly $client: unknown
+  readonly dialect: unknown
+  readonly session: {
+    readonly schema: unknown
+    readonly logger: unknown
+    readonly cache: unknown
+  }
+}

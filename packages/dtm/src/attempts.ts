@@ -1,0 +1,194 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { describeError, isSteppingError, SteppingError } from '@stepping/core'
+import type { StepCall, StepOutcome } from '@stepping/core'
+import { monotonicMs } from './clock.ts'
+
+/** A step that DTM calls. */
+export type CalledStep = Pick<StepCall, 'gid' | 'index' | 'name' | 'args'>
+
+/**
+ * How a step stands: `waiting` that its time has not come (again), `interrupted` that this process
+ * is closing.
+ */
+export type Progress = 'done' | 'running' | 'waiting' | 'failed' | 'parked' | 'interrupted'
+
+/** What this process knows of a step. */
+export interface StepState {
+  readonly failures: number
+  readonly lastError: string | null
+  readonly isRunning: boolean
+  readonly isParked: boolean
+}
+
+interface Running {
+  readonly over: Promise<void>
+  readonly stop: AbortController
+}
+
+interface Entry {
+  running: Running | undefined
+  isDone: boolean
+  /** How the last attempt failed, until DTM has heard it. */
+  untold: Progress | undefined
+  failures: number
+  lastError: string | null
+  isParked: boolean
+  /** No attempt before this; monotonic. */
+  notBeforeMs: number
+}
+
+export interface AttemptsOptions {
+  readonly run: (call: StepCall) => Promise<StepOutcome>
+  /** Attempts at once. */
+  readonly concurrency: number
+  /** How long a parked step rests: DTM cannot park it. */
+  readonly parkedMs: number
+  readonly onParked: (step: CalledStep, error: Error) => void
+}
+
+/** More steps than this are not remembered: those that were called longest ago go first. */
+const mostEntries = 10_000
+
+/** How long steps that were told to stop may take to do so. */
+const interruptMs = 1_000
+
+/**
+ * The attempts of this process. DTM waits only seconds for an answer, so an attempt outlives the
+ * call that began it, and a later call hears how it ended. Of one step never two attempts run at
+ * once, however often DTM calls it, and what is done is not done again while it is remembered.
+ */
+export class Attempts {
+  readonly #options: AttemptsOptions
+  readonly #entries = new Map<string, Entry>()
+  readonly #running = new Set<Running>()
+  #closing = false
+
+  constructor(options: AttemptsOptions) {
+    this.#options = options
+  }
+
+  get running(): number {
+    return this.#running.size
+  }
+
+  /**
+   * How the step stands, after an attempt if it is time for one. Waits for that one at most
+   * `waitMs`; for one that runs already not at all, because DTM makes all its retries one after
+   * another.
+   */
+  async ask(step: CalledStep, waitMs: number): Promise<Progress> {
+    const entry = this.#entryOf(keyOf(step.gid, step.index))
+    if (entry.isDone) return 'done'
+    if (entry.running) return 'running'
+    if (entry.untold) return told(entry)
+    if (this.#closing) return 'interrupted'
+    if (monotonicMs() < entry.notBeforeMs || this.running >= this.#options.concurrency) {
+      return 'waiting'
+    }
+    entry.running = this.#begin(entry, step)
+    await endsWithin(entry.running.over, waitMs)
+    if (entry.isDone) return 'done'
+    return entry.running ? 'running' : told(entry)
+  }
+
+  state(gid: string, index: number): StepState | undefined {
+    const entry = this.#entries.get(keyOf(gid, index))
+    return entry && { ...entry, isRunning: entry.running !== undefined }
+  }
+
+  /** The next call makes an attempt, however long the step was to rest. */
+  wake(gid: string, index: number): void {
+    const entry = this.#entries.get(keyOf(gid, index))
+    if (!entry) return
+    entry.notBeforeMs = 0
+    entry.isParked = false
+    entry.untold = undefined
+  }
+
+  /** Begins nothing any more; attempts that take longer than `drainMs` are told to stop. */
+  async close(drainMs: number): Promise<void> {
+    this.#closing = true
+    if (await this.#allOver(drainMs)) return
+    for (const { stop } of this.#running) {
+      stop.abort(
+        new SteppingError('STEP_INTERRUPTED', 'The app is closing: the job goes on later.'),
+      )
+    }
+    await this.#allOver(interruptMs)
+  }
+
+  #begin(entry: Entry, step: CalledStep): Running {
+    const stop = new AbortController()
+    const attempt = async (): Promise<void> => {
+      const call = { ...step, attempt: entry.failures + 1, signal: stop.signal }
+      const outcome = await this.#options.run(call)
+      entry.running = undefined
+      this.#running.delete(running)
+      this.#end(entry, step, outcome)
+    }
+    const running = { over: attempt(), stop }
+    this.#running.add(running)
+    return running
+  }
+
+  #end(entry: Entry, step: CalledStep, outcome: StepOutcome): void {
+    if (outcome.done) {
+      entry.isDone = true
+      return
+    }
+    if (outcome.interrupted) {
+      entry.untold = 'interrupted'
+      return
+    }
+    const { error, park, retryInMs } = outcome
+    entry.failures++
+    entry.lastError = describeError(error)
+    entry.isParked = park
+    entry.notBeforeMs = monotonicMs() + (park ? this.#options.parkedMs : retryInMs)
+    if (park) entry.untold = 'parked'
+    else entry.untold = isSteppingError(error, 'STEP_RETRY') ? 'waiting' : 'failed'
+    if (park) this.#options.onParked(step, error)
+  }
+
+  #entryOf(key: string): Entry {
+    const entry = this.#entries.get(key) ?? {
+      running: undefined,
+      isDone: false,
+      untold: undefined,
+      failures: 0,
+      lastError: null,
+      isParked: false,
+      notBeforeMs: 0,
+    }
+    // The one that was asked for last stands at the end.
+    this.#entries.delete(key)
+    this.#entries.set(key, entry)
+    for (const [oldest, { running }] of this.#entries) {
+      if (this.#entries.size <= mostEntries) break
+      if (!running) this.#entries.delete(oldest)
+    }
+    return entry
+  }
+
+  async #allOver(withinMs: number): Promise<boolean> {
+    const all = [...this.#running].map(({ over }) => over)
+    return await endsWithin(Promise.all(all), withinMs)
+  }
+}
+
+function keyOf(gid: string, index: number): string {
+  return `${gid}/${index}`
+}
+
+function told(entry: Entry): Progress {
+  const progress = entry.untold ?? 'waiting'
+  entry.untold = undefined
+  return progress
+}
+
+async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  const timer = new AbortController()
+  const ended = work.then(() => true)
+  const late = delay(ms, false, { signal: timer.signal }).catch(() => false)
+  return await Promise.race([ended, late]).finally(() => timer.abort())
+}

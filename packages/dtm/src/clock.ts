@@ -1,0 +1,4 @@
+/** Milliseconds that never jump, for deadlines inside this process. */
+export function monotonicMs(): number {
+  return performance.now()
+}

@@ -1,0 +1,161 @@
+import { Pool } from 'undici'
+import type { Dispatcher } from 'undici'
+import { monotonicMs } from './clock.ts'
+
+export interface DtmAnswer {
+  readonly status: number
+  readonly text: string
+}
+
+/** No answer came. */
+export class NoAnswer extends Error {
+  override readonly name: string = 'NoAnswer'
+  /** Something was sent: the message may have arrived all the same. */
+  readonly sent: boolean
+
+  constructor(sent: boolean, cause: Error) {
+    super(cause.message || cause.name, { cause })
+    this.sent = sent
+  }
+
+  /** It broke off. A connection that idled may have been closed by the other side that very moment. */
+  get brokeOff(): boolean {
+    const { code } = this.cause as { code?: string }
+    return this.sent && ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(code ?? '')
+  }
+}
+
+/** What `query` knows of a transaction; null: nothing. */
+export interface DtmTransaction {
+  readonly gid: string
+  readonly status: 'prepared' | 'submitted' | 'succeed' | 'failed' | 'aborting'
+  readonly query_prepared?: string
+  readonly create_time?: string
+  readonly finish_time?: string
+  readonly rollback_time?: string
+  readonly next_cron_time?: string
+  /** Seconds. */
+  readonly next_cron_interval?: number
+  readonly retry_interval?: number
+  readonly timeout_to_fail?: number
+  /** Kept by the stores that are no SQL database. */
+  readonly steps?: readonly unknown[]
+}
+
+export interface DtmBranch {
+  readonly branch_id: string
+  readonly url: string
+  /** The payload in base64. */
+  readonly bin_data?: string
+  readonly status: 'prepared' | 'succeed'
+}
+
+export interface DtmQuery {
+  readonly transaction: DtmTransaction | null
+  readonly branches: readonly DtmBranch[]
+}
+
+export interface ExchangeOptions {
+  readonly timeoutMs?: number
+  /** So much longer. */
+  readonly waitMs?: number
+  /** Monotonic: once this has passed nothing is sent any more. */
+  readonly sendBeforeMs?: number
+}
+
+/** The HTTP API of a DTM server. */
+export class DtmApi {
+  readonly #pool: Pool
+  readonly #path: string
+  readonly #timeoutMs: number
+
+  constructor(server: URL, timeoutMs: number) {
+    this.#path = `${server.pathname.replace(/\/+$/, '')}/api/dtmsvr`
+    this.#timeoutMs = timeoutMs
+    // One message at a time on a connection: what was sent is then known exactly.
+    this.#pool = new Pool(server.origin, { pipelining: 1, allowH2: false })
+  }
+
+  async post(call: string, body: string, options?: ExchangeOptions): Promise<DtmAnswer> {
+    const headers = { 'content-type': 'application/json' }
+    return await this.#exchange({ method: 'POST', path: `/${call}`, headers, body }, options)
+  }
+
+  /** @throws NoAnswer, or an Error for an answer that is none. */
+  async query(gid: string, options?: ExchangeOptions): Promise<DtmQuery> {
+    // DTM counts requests by what stands behind the last stroke, and would count each gid by itself
+    // for ever: the stroke at the end of the query puts all of them into one place.
+    const path = `/query?gid=${encodeURIComponent(gid)}&for=/query`
+    const { status, text } = await this.#exchange({ method: 'GET', path }, options)
+    if (status !== 200) throw new Error(`DTM answered ${status} to a query: ${text.slice(0, 200)}`)
+    const { transaction, branches } = JSON.parse(text) as DtmQuery
+    return { transaction, branches: branches ?? [] }
+  }
+
+  async version(): Promise<DtmAnswer> {
+    return await this.#exchange({ method: 'GET', path: '/version' })
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.close()
+  }
+
+  /** @throws NoAnswer */
+  #exchange(
+    request: Dispatcher.DispatchOptions,
+    { timeoutMs = this.#timeoutMs, waitMs = 0, sendBeforeMs = Infinity }: ExchangeOptions = {},
+  ): Promise<DtmAnswer> {
+    const withinMs = timeoutMs + waitMs
+    return new Promise((resolve, reject) => {
+      let controller: Dispatcher.DispatchController | undefined
+      let sent = false
+      let status = 0
+      const chunks: Buffer[] = []
+      const fail = (error: Error): void => {
+        clearTimeout(timer)
+        reject(new NoAnswer(sent, error))
+      }
+      let expired: Error | undefined
+      const timer = setTimeout(() => {
+        expired = new Error(`no answer within ${withinMs} ms`)
+        controller?.abort(expired)
+        fail(expired)
+      }, withinMs)
+      this.#pool.dispatch(
+        { ...request, path: this.#path + request.path },
+        {
+          // Called right before the first byte goes out: from here on it may have arrived.
+          onRequestStart(started) {
+            if (expired) return started.abort(expired)
+            if (monotonicMs() >= sendBeforeMs)
+              return started.abort(new Error('too late to send it'))
+            controller = started
+            sent = true
+          },
+          onResponseStart(_controller, statusCode) {
+            status = statusCode
+          },
+          onResponseData(_controller, chunk) {
+            chunks.push(chunk)
+          },
+          onResponseEnd() {
+            clearTimeout(timer)
+            resolve({ status, text: Buffer.concat(chunks).toString() })
+          },
+          onResponseError: (_controller, error) => fail(error),
+        },
+      )
+    })
+  }
+}
+
+/** The reason in an answer of DTM. */
+export function messageIn({ status, text }: DtmAnswer): string {
+  try {
+    const { message } = JSON.parse(text) as { message?: unknown }
+    if (typeof message === 'string') return `${status}: ${message.slice(0, 300)}`
+  } catch {
+    // Of a proxy, then.
+  }
+  return `${status}: ${text.slice(0, 200)}`
+}

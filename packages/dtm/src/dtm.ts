@@ -1,0 +1,148 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { describeError, SteppingError } from '@stepping/core'
+import type {
+  JobRecord,
+  Participant,
+  StepCall,
+  StepOutcome,
+  TransactionManager,
+} from '@stepping/core'
+import { Attempts } from './attempts.ts'
+import { callbackAt } from './callback.ts'
+import type { Callback } from './callback.ts'
+import { Delivery } from './delivery.ts'
+import { DtmApi, messageIn } from './dtm-api.ts'
+import { dtmGid } from './dtm-gid.ts'
+import { callbackHandler } from './handler.ts'
+import { firstIntervalMs, timingOf } from './job-options.ts'
+import { messageOf } from './message.ts'
+import { settingsOf } from './options.ts'
+import type { DtmOptions, DtmSettings } from './options.ts'
+
+/** The DTM server as transaction manager, and the door at which it calls back. */
+export interface Dtm extends TransactionManager {
+  /** Answers what DTM asks. Mount it at `callbackUrl` in every process of the app. */
+  readonly handler: (request: Request) => Promise<Response>
+}
+
+/** The longest body of a step: its args, of which core takes 1 MiB, and what is around them. */
+const maxBodyBytes = 1024 * 1024 + 16 * 1024
+
+/**
+ * Has the jobs kept and driven by a DTM server: prepare and submit go to it by HTTP, and it calls
+ * the steps at `callbackUrl`.
+ *
+ * @example
+ * const tm = dtm({ server: 'http://dtm:36789', callbackUrl: 'http://shop:8080/stepping', secrets: [secret] })
+ * createServer(toNodeListener(tm.handler)).listen(8080)
+ * const stepping = createStepping({ app: 'shop', tm, databases: [orders], steps })
+ * @throws SteppingError `OPTIONS_INVALID`
+ */
+export function dtm(options: DtmOptions): Dtm {
+  return new DtmTransactionManager(settingsOf(options))
+}
+
+class DtmTransactionManager implements Dtm {
+  readonly kind = 'dtm'
+  readonly handler: Dtm['handler']
+  readonly #settings: DtmSettings
+  readonly #api: DtmApi
+  readonly #callback: Callback
+  readonly #deliveries = new WeakMap<JobRecord, Delivery>()
+  #participant: Participant | undefined
+  #attempts: Attempts | undefined
+
+  constructor(settings: DtmSettings) {
+    this.#settings = settings
+    const { server, callbackUrl, signer, requestTimeoutMs, answerWithinMs } = settings
+    this.#api = new DtmApi(server, requestTimeoutMs)
+    this.#callback = callbackAt(callbackUrl, signer)
+    this.handler = callbackHandler({
+      signer,
+      maxBodyBytes,
+      answerWithinMs,
+      participant: () => this.#participant,
+      attempts: () => this.#attempts,
+      isCapped: (gid) => this.#isCapped(gid),
+      retryMs: firstIntervalMs(timingOf(settings.jobs, 'dtm')),
+    })
+  }
+
+  async start(participant: Participant, { execute }: { execute: boolean }): Promise<void> {
+    await this.#assertReachable()
+    this.#participant = participant
+    if (!execute) return
+    const { concurrency, parkedRetryMs } = this.#settings
+    // A step must not see the request that brought it as open around it, nor what the app keeps there.
+    const outside = AsyncLocalStorage.snapshot()
+    this.#attempts = new Attempts({
+      concurrency,
+      parkedMs: parkedRetryMs,
+      run: (call) => outside(() => this.#runStep(participant, call)),
+      onParked: ({ gid, name }, error) =>
+        participant.report({ type: 'job.parked', gid, step: name, error }),
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#attempts?.close(this.#settings.drainMs)
+    this.#participant = undefined
+    await this.#api.close()
+  }
+
+  async prepare(job: JobRecord): Promise<void> {
+    await this.#deliveryOf(job).prepare()
+  }
+
+  async submit(job: JobRecord): Promise<void> {
+    await this.#deliveryOf(job).submit()
+  }
+
+  async abort({ gid }: JobRecord): Promise<void> {
+    const body = JSON.stringify({ gid: dtmGid(gid), trans_type: 'msg' })
+    const answer = await this.#api.post('abort', body)
+    if (answer.status === 200) return
+    throw new SteppingError('TM_REFUSED', `DTM did not drop job ${gid} (${messageIn(answer)}).`, {
+      gid,
+    })
+  }
+
+  /** Made once for a record: all its sends are one and the same message. */
+  #deliveryOf(job: JobRecord): Delivery {
+    let delivery = this.#deliveries.get(job)
+    if (!delivery) {
+      const message = messageOf(job, this.#callback, this.#settings.jobs)
+      delivery = new Delivery(this.#api, job, message)
+      this.#deliveries.set(job, delivery)
+    }
+    return delivery
+  }
+
+  async #runStep(participant: Participant, call: StepCall): Promise<StepOutcome> {
+    return await participant.runStep(call)
+  }
+
+  async #isCapped(gid: string): Promise<boolean> {
+    try {
+      const { transaction } = await this.#api.query(gid)
+      return (transaction?.next_cron_interval ?? 0) * 1_000 >= this.#settings.longestRetryMs
+    } catch {
+      return false
+    }
+  }
+
+  async #assertReachable(): Promise<void> {
+    const { origin } = this.#settings.server
+    try {
+      const answer = await this.#api.version()
+      if (answer.status === 200) return
+      throw new Error(`it answered ${messageIn(answer)}`)
+    } catch (cause) {
+      throw new SteppingError(
+        'TM_UNREACHABLE',
+        `The DTM server at ${origin} does not answer as one: ${describeError(cause)}. Check the address, and that it runs.`,
+        { cause },
+      )
+    }
+  }
+}

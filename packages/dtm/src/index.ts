@@ -1,0 +1,6 @@
+export { dtm } from './dtm.ts'
+export type { Dtm } from './dtm.ts'
+export type { DtmOptions } from './options.ts'
+export { dtmOptions } from './job-options.ts'
+export type { DtmJobOptions, DtmOptionsOfJob } from './job-options.ts'
+export { toNodeListener } from './node-listener.ts'

@@ -1,0 +1,23 @@
+import { Refusal } from './refusal.ts'
+
+/**
+ * The body as text, read no further than the limit: nobody has proved who sent it.
+ *
+ * @throws Refusal
+ */
+export async function readBody(request: Request, maxBytes: number): Promise<string> {
+  const announced = Number(request.headers.get('content-length') ?? 0)
+  if (announced > maxBytes) throw tooLarge()
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of request.body ?? []) {
+    bytes += chunk.byteLength
+    if (bytes > maxBytes) throw tooLarge()
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+function tooLarge(): Refusal {
+  return new Refusal(413, 'too large')
+}

@@ -22,8 +22,15 @@ import type { PgAddress, PgClient, PgPool, TransactionWatch } from '@stepping/sq
 import type { Pool, PoolClient } from 'pg'
 import { begin } from './begin.ts'
 import type { PgTransactionOptions } from './begin.ts'
+import { statementName } from './statement-name.ts'
 
-export type PgOptions = SchemaOptions
+export interface PgOptions extends SchemaOptions {
+  /**
+   * Lets each connection prepare this library's statements once, which saves the server much of its
+   * work. Default false: a pooler in transaction mode has to support it (PgBouncer since 1.21).
+   */
+  readonly prepare?: boolean
+}
 
 /**
  * A PostgreSQL database through a `Pool` of node-postgres.
@@ -34,9 +41,9 @@ export type PgOptions = SchemaOptions
  */
 export function pg(
   pool: Pool,
-  options: PgOptions,
+  { prepare = false, ...options }: PgOptions,
 ): SqlDatabase<PoolClient, PgTransactionOptions, CommittableSqlContext> {
-  return sqlDatabase(pgDriver(pool), options)
+  return sqlDatabase(pgDriver(pool, prepare), options)
 }
 
 /** A transaction that was open on a client when it was first seen. */
@@ -48,7 +55,10 @@ interface Transaction {
   ending: boolean
 }
 
-function pgDriver(pool: Pool): SqlDriver<PoolClient, PgTransactionOptions, CommittableTransaction> {
+function pgDriver(
+  pool: Pool,
+  prepare: boolean,
+): SqlDriver<PoolClient, PgTransactionOptions, CommittableTransaction> {
   const shape = shapeOf(pool)
   surviveLostConnections(shape)
   // A client has one transaction at a time. The next one gets a watch of its own, so that a context
@@ -78,7 +88,7 @@ function pgDriver(pool: Pool): SqlDriver<PoolClient, PgTransactionOptions, Commi
         'node-postgres reuses the client: one that is first shown after the end of its transaction looks open while another transaction uses it',
     },
     readCommitted: { isolationLevel: 'read committed' },
-    run: (statement) => run(pool, statement),
+    run: (statement) => run(pool, statement, prepare),
     async transaction(work, transactionOptions) {
       const client = await pool.connect()
       let transaction: Transaction | undefined
@@ -113,7 +123,7 @@ function pgDriver(pool: Pool): SqlDriver<PoolClient, PgTransactionOptions, Commi
         opened,
         async execute(statement) {
           assertOpen()
-          const result = await run(client, statement)
+          const result = await run(client, statement, prepare)
           proved = watch.sent()
           return result
         },
@@ -169,9 +179,15 @@ function assertStatus(client: PgClient): void {
   throw transactionUnusable("none is open on this client: await client.query('begin') first")
 }
 
-async function run(on: Pool | PoolClient, statement: Statement): Promise<SqlResult> {
+async function run(
+  on: Pool | PoolClient,
+  statement: Statement,
+  prepare: boolean,
+): Promise<SqlResult> {
   const text = toText(statement, (position) => `$${position}`)
-  const { rows, rowCount } = await on.query<Record<string, unknown>>(text, [...statement.values])
+  const values = [...statement.values]
+  const named = prepare && values.length > 0 && { name: statementName(text) }
+  const { rows, rowCount } = await on.query<Record<string, unknown>>({ text, values, ...named })
   return { rows, affected: rowCount ?? 0 }
 }
 
@@ -181,6 +197,8 @@ async function commit(client: PoolClient, transaction: Transaction): Promise<voi
     () => undefined,
     (reason: unknown) => reason,
   )
+  // The state that the server is in comes after its error: with the answer to this it is known.
+  if (error !== undefined) await client.query('rollback').catch(() => {})
   assertCommitted(transaction.watch, error)
 }
 

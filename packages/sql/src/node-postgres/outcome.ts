@@ -1,4 +1,4 @@
-import { errorCode } from '../postgres/errors.ts'
+import { errorCode, isUnreachable } from '../postgres/errors.ts'
 import { outcomeUnknown, transactionRolledBack } from '../transaction-errors.ts'
 import type { TransactionWatch } from './transaction-watch.ts'
 
@@ -13,7 +13,9 @@ import type { TransactionWatch } from './transaction-watch.ts'
 export function assertCommitted(watch: TransactionWatch, error?: unknown): void {
   const answer = watch.ended()
   if (answer === 'COMMIT') return
+  // With a SQLSTATE the server has answered, though its state may not have arrived yet.
+  const isAnswer = errorCode(error) !== undefined && !isUnreachable(error)
+  if (isAnswer && answer !== 'ROLLBACK') throw error
   if (answer === undefined) throw outcomeUnknown(error)
-  if (answer === 'an error' && errorCode(error) !== undefined) throw error
   throw transactionRolledBack(answer, error === undefined ? {} : { cause: error })
 }

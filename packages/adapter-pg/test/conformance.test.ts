@@ -1,0 +1,4 @@
+import { describeDatabase } from '@stepping/conformance'
+import { newest } from './conformance.ts'
+
+describeDatabase(newest)

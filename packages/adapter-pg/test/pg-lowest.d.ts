@@ -1,0 +1,3 @@
+declare module 'pg-lowest' {
+  export * from 'pg'
+}

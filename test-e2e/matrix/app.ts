@@ -82,7 +82,7 @@ const actions: Record<string, () => Promise<void>> = {
 
   async 'roll back by hand'() {
     await expectRejection('out of stock', () =>
-      library.ownTransaction(async (tx, context) => {
+      library.ownTransaction!(async (tx, context) => {
         const job = stepping.createJob({ ...context, database: orders })
         await fill(tx, job, 'roll back by hand')
         await job.prepareAndInsertBarrier()
@@ -112,7 +112,7 @@ const actions: Record<string, () => Promise<void>> = {
   },
 
   async 'by hand'() {
-    const job = await library.ownTransaction(async (tx, context) => {
+    const job = await library.ownTransaction!(async (tx, context) => {
       const prepared = stepping.createJob({ ...context, database: orders })
       await fill(tx, prepared, 'by hand')
       await prepared.prepareAndInsertBarrier()
@@ -123,7 +123,7 @@ const actions: Record<string, () => Promise<void>> = {
   },
 
   async 'never submitted'() {
-    const gid = await library.ownTransaction(async (tx, context) => {
+    const gid = await library.ownTransaction!(async (tx, context) => {
       const job = stepping.createJob({ ...context, database: orders })
       await fill(tx, job, 'never submitted')
       await job.prepareAndInsertBarrier()

@@ -1,7 +1,8 @@
 import { crashPoints } from './crash-points.ts'
 import type { CrashPoint } from './crash-points.ts'
-import { libraryNames } from './libraries/index.ts'
+import { libraryNames, productOf } from './libraries/index.ts'
 import type { LibraryName } from './libraries/index.ts'
+import type { Product } from './library.ts'
 import type { TransactionManagerName } from './transaction-managers.ts'
 
 /** One combination that a user can install: a transaction manager, and a library on a database. */
@@ -35,12 +36,24 @@ export const allScenarios: readonly Scenario[] = [
   'two workers',
 ]
 
-/** Stores on another database than the orders': each library with one, and one library with each. */
-const stores: readonly LibraryName[] = ['drizzle node-postgres']
+/** One library of each product, which has its store on every other product: all twelve unequal pairs. */
+const one: Readonly<Partial<Record<Product, LibraryName>>> = {
+  postgres: 'pg',
+  mysql: 'mysql2',
+  sqlite: 'drizzle better-sqlite3',
+  mongodb: 'mongodb',
+}
+
+const representatives = Object.values(one)
+
+function storesFor(library: LibraryName): readonly LibraryName[] {
+  if (representatives.includes(library)) return representatives.filter((each) => each !== library)
+  return [productOf(library) === 'postgres' ? 'mysql2' : 'pg']
+}
 
 export const cells: readonly Cell[] = libraryNames.flatMap((library): Cell[] => [
   { name: `${library} · self-tm outbox`, tm: 'self-tm outbox', library },
-  ...stores.map((store): Cell => ({
+  ...storesFor(library).map((store): Cell => ({
     name: `${library} · self-tm 2-phase, store on ${store}`,
     tm: 'self-tm 2-phase',
     library,
@@ -48,11 +61,16 @@ export const cells: readonly Cell[] = libraryNames.flatMap((library): Cell[] => 
   })),
 ])
 
+const byHand: readonly Scenario[] = ['by hand', 'never submitted', 'roll back by hand']
+
 /** The committed list of what is not run, each with its reason. Anything else that is not run is a failure. */
 export function whyNot(cell: Cell, scenario: Scenario): string | undefined {
   const outbox = cell.tm === 'self-tm outbox'
   if (scenario === 'begin and commit' && cell.library.startsWith('drizzle')) {
     return 'Drizzle has no transaction that is committed from outside of its callback'
+  }
+  if (cell.library === 'drizzle better-sqlite3' && byHand.includes(scenario)) {
+    return 'a transaction of better-sqlite3 cannot wait for anything'
   }
   if (outbox && (scenario === 'late commit' || scenario === 'crash before the barrier')) {
     return 'on the outbox path the job’s own row decides: there is no barrier row to be late'

@@ -23,8 +23,8 @@ export interface OpenLibrary<Tx = unknown> {
   createTables(): Promise<void>
   insert(tx: Tx, table: Table, row: Row): Promise<void>
   rows(table: Table): Promise<Row[]>
-  /** A transaction that the library's own call opens and commits (form 3). */
-  ownTransaction<R>(work: (tx: Tx, context: DbContext) => Promise<R>): Promise<R>
+  /** A transaction that the library's own call opens and commits (form 3); absent where it cannot be used. */
+  ownTransaction?<R>(work: (tx: Tx, context: DbContext) => Promise<R>): Promise<R>
   /** A transaction that the job commits (form 4); absent where the library has none. */
   begin?(): Promise<{ tx: Tx; end(): Promise<void> }>
   close(): Promise<void>

@@ -1,4 +1,4 @@
-import { freshDatabase } from '@stepping/test-support'
+import { freshDatabase, freshMongoDatabase, freshMysqlDatabase } from '@stepping/test-support'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,12 +15,13 @@ export async function freshPlace(product: Product, label: string): Promise<Place
   switch (product) {
     case 'postgres':
       return await freshDatabase(inject('postgresUrl'), label)
-    case 'pglite':
-      return await freshFolder()
     case 'mysql':
-    case 'sqlite':
+      return await freshMysqlDatabase(inject('mysqlUrl'), label)
     case 'mongodb':
-      throw new Error(`no ${product} yet`)
+      return await freshMongoDatabase(inject('mongoUrl'), label)
+    case 'pglite':
+    case 'sqlite':
+      return await freshFolder()
   }
 }
 

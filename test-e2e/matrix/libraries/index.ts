@@ -11,6 +11,14 @@ const libraries = {
     async () => (await import('./drizzle-postgres.ts')).drizzlePostgresJs,
   ],
   'drizzle pglite': ['pglite', async () => (await import('./drizzle-postgres.ts')).drizzlePglite],
+  pg: ['postgres', async () => (await import('./pg.ts')).nodePostgres],
+  mysql2: ['mysql', async () => (await import('./mysql2.ts')).mysql2Pool],
+  'drizzle better-sqlite3': [
+    'sqlite',
+    async () => (await import('./drizzle-sqlite.ts')).drizzleBetterSqlite3,
+  ],
+  'drizzle libsql': ['sqlite', async () => (await import('./drizzle-sqlite.ts')).drizzleLibsql],
+  mongodb: ['mongodb', async () => (await import('./mongo.ts')).mongodb],
 } satisfies Record<string, [Product, () => Promise<Library>]>
 
 export type LibraryName = keyof typeof libraries

@@ -1,0 +1,52 @@
+import { createClient } from '@libsql/client'
+import { drizzleSqlite } from '@stepping/adapter-drizzle'
+import Sqlite from 'better-sqlite3'
+import { sql } from 'drizzle-orm'
+import { drizzle as overBetterSqlite3 } from 'drizzle-orm/better-sqlite3'
+import { drizzle as overLibsql } from 'drizzle-orm/libsql'
+import type { BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core'
+import { sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { Library, OpenLibrary } from '../library.ts'
+
+const columns = { gid: text().notNull(), what: text().notNull() }
+const tables = { orders: sqliteTable('orders', columns), ledger: sqliteTable('ledger', columns) }
+
+type None = Record<string, never>
+
+export const drizzleBetterSqlite3: Library = {
+  async open(url, name) {
+    const client = new Sqlite(url)
+    client.pragma('journal_mode = wal')
+    return opened<'sync'>(overBetterSqlite3({ client }), name, async () => void client.close())
+  },
+}
+
+export const drizzleLibsql: Library = {
+  async open(url, name) {
+    const client = createClient({ url: `file:${url}` })
+    await client.execute('pragma journal_mode = wal')
+    return opened<'async'>(overLibsql({ client }), name, async () => client.close())
+  },
+}
+
+function opened<K extends 'sync' | 'async'>(
+  db: BaseSQLiteDatabase<K, unknown, None>,
+  name = 'orders',
+  close: () => Promise<void>,
+): OpenLibrary {
+  const database = drizzleSqlite(db, { name })
+  const library: OpenLibrary<SQLiteTransaction<K, unknown, None, None>> = {
+    database: database as never,
+    async createTables() {
+      for (const table of ['orders', 'ledger']) {
+        await db.run(
+          sql.raw(`create table if not exists ${table} (gid text not null, what text not null)`),
+        )
+      }
+    },
+    insert: async (tx, table, row) => void (await tx.insert(tables[table]).values(row)),
+    rows: async (table) => await db.select().from(tables[table]),
+    close,
+  }
+  return library as OpenLibrary
+}

@@ -1,0 +1,3 @@
+import { describeCellsOn } from './describe-cells.ts'
+
+describeCellsOn('sqlite')

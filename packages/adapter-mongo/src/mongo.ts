@@ -22,7 +22,7 @@ import { collectionsOf } from './collections.ts'
 import type { Collections } from './collections.ts'
 import { send } from './command.ts'
 import type { Execute, Reply } from './command.ts'
-import { isInterrupted, isUnreachable } from './errors.ts'
+import { errorCode, isInterrupted, isUnreachable } from './errors.ts'
 import {
   applyMigrations,
   assertBarrierGuarded,
@@ -70,8 +70,15 @@ export interface AnyMongoDatabase extends AnyDatabase {
   migrateSet(set: MigrationSet): Promise<void>
   /** Which server and which of its databases this is: a copy has the same identity and another place. */
   place(): Promise<string>
-  /** Calls back for each change of a collection until closed; `onLost` when that cannot go on. */
-  watch(collection: string, onChange: () => void, onLost: () => void): Promise<() => Promise<void>>
+  /** Calls back for each change of the document until closed; `onLost` when that cannot go on. */
+  watch(
+    collection: string,
+    id: string,
+    onChange: () => void,
+    onLost: () => void,
+  ): Promise<() => Promise<void>>
+  /** The server's code in an error. */
+  readonly errorCode: (error: unknown) => number | undefined
 }
 
 export interface MongoDatabase
@@ -93,6 +100,7 @@ export function mongo(db: Db, options: MongoOptions): MongoDatabase {
 class DriverDatabase implements MongoDatabase {
   readonly dialect = 'mongodb'
   readonly limits: DatabaseLimits = {}
+  readonly errorCode: typeof errorCode = errorCode
   readonly ref: DatabaseRef
   readonly collections: Collections
   readonly barrier: Barrier
@@ -185,10 +193,11 @@ class DriverDatabase implements MongoDatabase {
 
   async watch(
     collection: string,
+    id: string,
     onChange: () => void,
     onLost: () => void,
   ): Promise<() => Promise<void>> {
-    return await watch(this.#db, collection, onChange, onLost)
+    return await watch(this.#db, collection, id, onChange, onLost)
   }
 
   async #alone(work: (execute: Execute) => Promise<Reply>): Promise<Reply> {

@@ -105,10 +105,9 @@ function probe(db: Db): Probe {
         .collection(`${prefixOf(tables)}once`)
         .find({ gid })
         .toArray()
-      return rows.map(
-        ({ step, key, owner, value = null, over_at }) =>
-          ({ step, key, owner, value, over: over_at !== undefined }) as OnceRow,
-      )
+      return rows.map(({ step, key, owner, value = null, over_at }): OnceRow => {
+        return { step, key, owner, value, over: over_at !== undefined }
+      })
     },
     async age(ms, tables) {
       const older = (field: string): object => ({

@@ -16,14 +16,18 @@ import { jobAdmin } from './job-admin.ts'
 import { answeredWithin } from './deadline.ts'
 import { Listener } from './listener.ts'
 import { Notifier } from './notifier.ts'
-import { sqlJobStore } from './store/sql-job-store.ts'
+import { databaseJobStore } from './store/database-job-store.ts'
+import type { AnyMongoDatabase } from './store/mongo/mongo-database.ts'
 import type { SqlJobStoreOptions } from './store/sql-job-store.ts'
 import type { Claim, JobStore } from './store/job-store.ts'
 import { Worker } from './worker.ts'
 import type { Slot } from './worker.ts'
 
 export type SelfTmOptions = (
-  | ({ readonly database: AnySqlDatabase; readonly store?: undefined } & SqlJobStoreOptions)
+  | ({
+      readonly database: AnySqlDatabase | AnyMongoDatabase
+      readonly store?: undefined
+    } & SqlJobStoreOptions)
   | { readonly store: JobStore; readonly database?: undefined }
 ) & {
   /** Jobs that run at once in this process. Default 50. */
@@ -86,7 +90,7 @@ class SelfTransactionManager implements TransactionManager {
 
   constructor(options: Settings) {
     this.#options = options
-    this.#store = options.store ?? sqlJobStore(options.database, options)
+    this.#store = options.store ?? databaseJobStore(options.database, options)
     if (this.#store.database) this.database = this.#store.database
     this.jobs = jobAdmin(this.#store, () => ({
       participant: this.#participant,

@@ -1,0 +1,290 @@
+import { SteppingError } from '@stepping/core'
+import type { DatabaseIdentity, DbContext, JobRecord, JobState, JobView } from '@stepping/core'
+import { activeStates } from '../../job-state.ts'
+import {
+  assertSameContent,
+  assertStillPrepared,
+  contentOf,
+  decodeDatabase,
+  isSentOnce,
+} from '../job-content.ts'
+import type { JobContent } from '../job-content.ts'
+import { claimOf, gidsOf, standingOf, storable, viewOf } from '../job-rows.ts'
+import type { Row } from '../job-rows.ts'
+import type { JobInsert } from '../job-statements.ts'
+import type {
+  Claimed,
+  ClaimRequest,
+  HeldLease,
+  JobStore,
+  LeaseRequest,
+  Settlement,
+  SettleResult,
+  Submitted,
+} from '../job-store.ts'
+import type { SqlJobStoreOptions } from '../sql-job-store.ts'
+import { wasWritten } from '../was-written.ts'
+import { claimJobs, renewLeases } from './claim.ts'
+import { durable, foundRow, tooLateCode } from './documents.ts'
+import { insertJob, submitPrepared } from './insert.ts'
+import {
+  countJobs,
+  endJob,
+  findJob,
+  listAmong,
+  pruneJobs,
+  readContent,
+  retryJob,
+} from './ledger.ts'
+import { migrations } from './migrations.ts'
+import { isMongoContext } from './mongo-database.ts'
+import type { AnyMongoDatabase, Execute, MongoContext, Reply } from './mongo-database.ts'
+import { readCursors, settleJobs } from './settle.ts'
+
+/** A job store in a MongoDB database of the app. */
+export function mongoJobStore(
+  database: AnyMongoDatabase,
+  options: SqlJobStoreOptions = {},
+): JobStore {
+  return new MongoJobStore(database, options)
+}
+
+class MongoJobStore implements JobStore {
+  readonly database: AnyMongoDatabase
+  readonly #job: string
+  readonly #wake: string
+  readonly #samePlace = new WeakMap<AnyMongoDatabase, boolean>()
+  readonly #historyMs: number | null
+  readonly #queryPreparedAfterMs: number
+
+  constructor(database: AnyMongoDatabase, options: SqlJobStoreOptions) {
+    this.database = database
+    this.#job = database.collections.collection('job')
+    this.#wake = database.collections.collection('wake')
+    this.#historyMs = options.history?.keepMs ?? null
+    this.#queryPreparedAfterMs = options.queryPreparedAfterMs ?? 10_000
+  }
+
+  async migrate(): Promise<void> {
+    await this.database.migrateSet(migrations)
+  }
+
+  async assertReady(): Promise<void> {
+    await this.database.assertMigrated(migrations)
+  }
+
+  async prepare(job: JobRecord): Promise<void> {
+    await this.assertReady()
+    const { inserted, row } = await this.#insertAlone({
+      job,
+      state: 'prepared',
+      dueInMs: this.#queryPreparedAfterMs,
+      keep: true,
+    })
+    if (!inserted) assertStillPrepared(job, storedIn(row))
+  }
+
+  async submit(job: JobRecord, lease?: LeaseRequest): Promise<Submitted> {
+    await this.assertReady()
+    return job.database ? await this.#submitPrepared(job, lease) : await this.#create(job, lease)
+  }
+
+  async enlist(
+    context: DbContext,
+    job: JobRecord,
+    lease?: LeaseRequest,
+    before?: () => Promise<void>,
+  ): Promise<boolean> {
+    if (!isMongoContext(context) || !(await this.#reaches(context, job))) return false
+    await this.assertReady()
+    await before?.()
+    const insert: JobInsert = {
+      job,
+      state: 'submitted',
+      dueInMs: 0,
+      keep: !isSentOnce(job, true),
+      lease,
+    }
+    const { inserted } = await this.#insert(context.execute, insert)
+    if (inserted) return true
+    throw new SteppingError(
+      'JOB_DUPLICATE',
+      `A job with the gid ${job.gid} exists already. Roll this transaction back; if the gid is a message's id, the message was handled.`,
+      { gid: job.gid },
+    )
+  }
+
+  async claim(request: ClaimRequest): Promise<Claimed> {
+    const { claimed, nextInMs, unknownSteps } = await claimJobs(this.database, request)
+    return { claims: claimed.map(claimOf), nextInMs, unknownSteps }
+  }
+
+  async renew(held: readonly HeldLease[], leaseMs: number): Promise<ReadonlySet<string>> {
+    return await renewLeases(this.database, held, leaseMs)
+  }
+
+  async settle(settlements: readonly Settlement[]): Promise<ReadonlyMap<string, SettleResult>> {
+    const keepHistory = this.#historyMs !== null
+    const count = await settleJobs(this.database, settlements.map(storable), keepHistory)
+    if (count === settlements.length) {
+      return new Map(settlements.map(({ gid }) => [gid, 'saved'] as const))
+    }
+    // The count does not say which; and not written may mean: written before, by a call whose
+    // answer was lost. Where the documents stand says both.
+    const gids = settlements.map(({ gid }) => gid)
+    const rows = await readCursors(this.database, gids)
+    const standing = new Map(rows.map((row) => [row['gid'] as string, standingOf(row)]))
+    return new Map(
+      settlements.map((settlement) => {
+        const { gid } = settlement
+        return [gid, wasWritten(settlement, standing.get(gid)) ? 'saved' : 'lost'] as const
+      }),
+    )
+  }
+
+  /** 2, 9, 14 and 22: values; 121: a validator; the others: a document that is too large. */
+  isRefusal(error: unknown): boolean {
+    return [2, 9, 14, 22, 121, 10334, 17419, 17420].includes(this.database.errorCode(error) ?? 0)
+  }
+
+  async notify(app: string): Promise<void> {
+    const updates = [{ q: { _id: app }, u: { $inc: { times: 1 } }, upsert: true }]
+    await this.database.run({ update: this.#wake, updates, writeConcern: { w: 1 } })
+  }
+
+  async listen(
+    app: string,
+    onNotify: () => void,
+    onLost: () => void,
+  ): Promise<() => Promise<void>> {
+    return await this.database.watch(this.#wake, app, onNotify, onLost)
+  }
+
+  async find(gid: string): Promise<JobView | null> {
+    const row = await findJob(this.database, gid)
+    return row ? viewOf(row) : null
+  }
+
+  async databaseOf(gid: string): Promise<DatabaseIdentity | undefined> {
+    const row = await readContent(this.database, gid)
+    return decodeDatabase(row ? storedIn(row).database : null).database
+  }
+
+  async retry(gid: string): Promise<boolean> {
+    return await retryJob(this.database, gid)
+  }
+
+  async end(seen: JobView, as: 'cancelled' | 'rolledBack'): Promise<boolean> {
+    return await endJob(this.database, seen, as)
+  }
+
+  async overview(app: string): Promise<{ prepared: number; submitted: number; parked: number }> {
+    const counts = await countJobs(this.database, app)
+    const count = (state: JobState): number => counts.get(state) ?? 0
+    return { prepared: count('prepared'), submitted: count('submitted'), parked: count('parked') }
+  }
+
+  async prune(limit: number): Promise<number> {
+    return await pruneJobs(this.database, limit, this.#historyMs)
+  }
+
+  async over(gids: readonly string[]): Promise<ReadonlySet<string>> {
+    return await this.#among(gids, ['finished', 'rolledBack', 'cancelled'])
+  }
+
+  async active(gids: readonly string[]): Promise<ReadonlySet<string>> {
+    return await this.#among(gids, [...activeStates, 'parked'])
+  }
+
+  async #submitPrepared(job: JobRecord, lease: LeaseRequest | undefined): Promise<Submitted> {
+    const writeId = crypto.randomUUID()
+    const command = submitPrepared(this.#job, job, lease, writeId)
+    const submitted = foundRow(await this.database.run(command))
+    if (submitted) return startedAs(submitted, lease)
+    const row = await readContent(this.database, job.gid)
+    if (!row) {
+      throw new SteppingError(
+        'JOB_UNKNOWN',
+        `Job ${job.gid} was never prepared, or it finished so long ago that its row is cleaned away. It is not started again.`,
+        { gid: job.gid },
+      )
+    }
+    // Sent again because the first answer was lost.
+    if (row['write_id'] === writeId) return startedAs(row, lease)
+    const stored = storedIn(row)
+    assertSameContent(job.gid, stored, contentOf(job))
+    if (stored.state !== 'rolledBack') return { started: false }
+    throw new SteppingError(
+      'TRANSACTION_ROLLED_BACK',
+      `Job ${job.gid} was dropped: its database answered that the transaction had not committed.`,
+      { gid: job.gid },
+    )
+  }
+
+  async #create(job: JobRecord, lease: LeaseRequest | undefined): Promise<Submitted> {
+    const { inserted, row } = await this.#insertAlone({
+      job,
+      state: 'submitted',
+      dueInMs: 0,
+      keep: !isSentOnce(job, false),
+      lease,
+    })
+    if (inserted) return startedAs(row, lease)
+    assertSameContent(job.gid, storedIn(row), contentOf(job))
+    return { started: false }
+  }
+
+  async #insertAlone(insert: JobInsert): Promise<{ inserted: boolean; row: Row }> {
+    const execute: Execute = (command) => this.database.run({ ...command, writeConcern: durable })
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#insert(execute, insert)
+      } catch (error) {
+        // Another one with this gid was quicker: its document is found now.
+        if (attempt === 5 || this.database.errorCode(error) !== 11000) throw error
+      }
+    }
+  }
+
+  async #insert(execute: Execute, insert: JobInsert): Promise<{ inserted: boolean; row: Row }> {
+    const writeId = crypto.randomUUID()
+    let reply: Reply
+    try {
+      reply = await execute(insertJob(this.#job, insert, writeId))
+    } catch (error) {
+      if (this.database.errorCode(error) !== tooLateCode) throw error
+      throw new SteppingError(
+        'BARRIER_EXPIRED',
+        `Job ${insert.job.gid} was created too long ago to be stored now. Create it again.`,
+        { gid: insert.job.gid },
+      )
+    }
+    const row = foundRow(reply)!
+    return { inserted: row['write_id'] === writeId, row }
+  }
+
+  /** Whether the context writes to this store's own collections, be it through another client. */
+  async #reaches({ database }: MongoContext, job: JobRecord): Promise<boolean> {
+    if (database === this.database) return true
+    if (job.database?.identity !== (await this.database.identity())) return false
+    const known = this.#samePlace.get(database)
+    if (known !== undefined) return known
+    // A copy has the same identity. In doubt it is another place: two phases are right for both.
+    const [here, there] = await Promise.all([this.database.place(), database.place()])
+    this.#samePlace.set(database, here === there)
+    return here === there
+  }
+
+  async #among(gids: readonly string[], states: readonly JobState[]): Promise<ReadonlySet<string>> {
+    if (gids.length === 0) return new Set()
+    return gidsOf(await listAmong(this.database, gids, states))
+  }
+}
+
+function storedIn(row: Row): JobContent & { readonly state: JobState } {
+  return row as unknown as JobContent & { state: JobState }
+}
+
+function startedAs(row: Row, lease: LeaseRequest | undefined): Submitted {
+  return { started: true, ...(lease && { token: Number(row['lease_token']) }) }
+}

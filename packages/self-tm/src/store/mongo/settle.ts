@@ -1,0 +1,156 @@
+import type { Settlement } from '../job-store.ts'
+import { activeStates } from '../../job-state.ts'
+import { durable, findAll, inMs, literal, rowsOf } from './documents.ts'
+import type { AnyMongoDatabase, Execute } from './mongo-database.ts'
+import type { Row } from '../job-rows.ts'
+
+/**
+ * Writes a batch of endings and resolves with how many it wrote. A document is written only under
+ * its holder's token and at the cursor that the holder saw, so a holder that lost its lease, or that
+ * repeats itself, changes nothing.
+ */
+export async function settleJobs(
+  database: AnyMongoDatabase,
+  settlements: readonly Settlement[],
+  keepHistory: boolean,
+): Promise<number> {
+  const job = database.collections.collection('job')
+  const updates = settlements.map((settlement) => ({
+    q: { ...held(settlement), ...(settlement.to === 'finished' && { keep: true }) },
+    u: [{ $set: changes(settlement) }, ...(isOver(settlement) ? [{ $unset: 'next_step' }] : [])],
+  }))
+  const finished = settlements.filter(({ to }) => to === 'finished')
+  const gone = finished.map((settlement) => ({ q: { ...held(settlement), keep: false }, limit: 1 }))
+  const [updated, deleted] = await Promise.all([
+    database.run({ update: job, updates, ordered: false, writeConcern: durable }),
+    gone.length === 0
+      ? 0
+      : keepHistory
+        ? database.atomically((execute) => moveToHistory(database, execute, finished))
+        : database
+            .run({ delete: job, deletes: gone, ordered: false, writeConcern: durable })
+            .then(({ n }) => Number(n)),
+  ])
+  return Number(updated['n']) + deleted
+}
+
+/** Where the documents stand that a batch may not have written. */
+export async function readCursors(
+  { collections, run }: AnyMongoDatabase,
+  gids: readonly string[],
+): Promise<readonly Row[]> {
+  const job = collections.collection('job')
+  const projection = {
+    lease_token: 1,
+    cursor: 1,
+    state: 1,
+    leased: { $gt: ['$lease_until', null] },
+  }
+  return rowsOf(await run(findAll(job, { _id: { $in: gids } }, gids.length, { projection })))
+}
+
+function held({ gid, token, cursor }: Settlement): object {
+  return {
+    _id: gid,
+    lease_token: token,
+    cursor,
+    lease_until: { $ne: null },
+    state: { $in: activeStates },
+  }
+}
+
+/** A pending `retry_now` outlives a failure: the operator's word is newer. */
+function changes(settlement: Settlement): object {
+  const given = { lease_owner: literal(null), lease_until: literal(null) }
+  switch (settlement.to) {
+    case 'advanced':
+      return {
+        cursor: { $add: ['$cursor', 1] },
+        next_step: literal(settlement.nextStep),
+        attempts: literal(0),
+        retry_now: literal(false),
+        lease_until: inMs(settlement.leaseMs),
+        last_error: literal(null),
+      }
+    case 'submitted':
+      return {
+        state: 'submitted',
+        attempts: literal(0),
+        retry_now: literal(false),
+        lease_until: inMs(settlement.leaseMs),
+      }
+    case 'finished':
+      return {
+        ...given,
+        state: 'finished',
+        cursor: { $add: ['$cursor', 1] },
+        finished_at: '$$NOW',
+      }
+    case 'rolledBack':
+      return { ...given, state: 'rolledBack', finished_at: '$$NOW' }
+    case 'returned':
+      return { ...given, due_at: inMs(settlement.inMs) }
+    case 'retried':
+      return {
+        ...given,
+        ...failed(settlement.error),
+        due_at: { $cond: ['$retry_now', '$$NOW', inMs(settlement.inMs)] },
+      }
+    case 'parked':
+      return {
+        ...given,
+        ...failed(settlement.error),
+        due_at: { $cond: ['$retry_now', '$$NOW', '$due_at'] },
+        state: { $cond: ['$retry_now', '$state', 'parked'] },
+      }
+  }
+}
+
+function failed(error: string): object {
+  return {
+    attempts: { $add: ['$attempts', 1] },
+    last_error: literal(error),
+    retry_now: literal(false),
+  }
+}
+
+function isOver({ to }: Settlement): boolean {
+  return to === 'finished' || to === 'rolledBack'
+}
+
+/** In one transaction, so that a job is found in one of the two. Resolves with how many it moved. */
+async function moveToHistory(
+  { collections }: AnyMongoDatabase,
+  execute: Execute,
+  finished: readonly Settlement[],
+): Promise<number> {
+  const job = collections.collection('job')
+  const filter = { $or: finished.map((each) => ({ ...held(each), keep: false })) }
+  const projection = { app: 1, steps: 1, last_error: 1, created_at: 1 }
+  const rows = rowsOf(await execute(findAll(job, filter, finished.length, { projection })))
+  if (rows.length === 0) return 0
+  await execute({
+    update: collections.collection('history'),
+    updates: rows.map(({ gid, app, steps, last_error, created_at }) => ({
+      q: { _id: gid },
+      u: [
+        {
+          $set: {
+            ...Object.fromEntries(
+              Object.entries({ app, steps, last_error, created_at }).map(([name, value]) => [
+                name,
+                literal(value),
+              ]),
+            ),
+            state: 'finished',
+            finished_at: '$$NOW',
+          },
+        },
+      ],
+      upsert: true,
+    })),
+  })
+  const gids = rows.map(({ gid }) => gid)
+  await execute({ delete: job, deletes: [{ q: { _id: { $in: gids } }, limit: 0 }] })
+  return rows.length
+}

@@ -7,8 +7,11 @@ import type { Execute } from './statement.ts'
 /** How long the question may wait for a connection: the pool may be full, or its only one busy. */
 const connectionWaitMs = 2_000
 
-/** How long the question waits for a lock, where it is not the server that waits. */
-const lockWaitMs = 100
+/**
+ * How long the question waits where the database has one lock: other transactions than the one that
+ * is asked about hold it too.
+ */
+const lockWaitMs = 1_000
 
 /** Decides a gid on a connection of its own, durably; see `Barrier.resolve`. */
 export async function resolveBarrier(

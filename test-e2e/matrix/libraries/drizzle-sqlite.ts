@@ -25,7 +25,11 @@ export const drizzleLibsql: Library = {
   async open(url, name) {
     const client = createClient({ url: `file:${url}` })
     await client.execute('pragma journal_mode = wal')
-    return opened<'async'>(overLibsql({ client }), name, async () => client.close())
+    const db = overLibsql({ client })
+    const library = opened<'async'>(db, name, async () => client.close())
+    const ownTransaction: OpenLibrary['ownTransaction'] = async (work) =>
+      await db.transaction((tx) => work(tx, library.database.context(tx)))
+    return { ...library, ownTransaction }
   },
 }
 

@@ -1,3 +1,5 @@
+export { drizzleMysql } from './drizzle-mysql.ts'
+export type { DrizzleMysqlOptions } from './drizzle-mysql.ts'
 export { drizzlePostgres } from './drizzle-postgres.ts'
 export type { DrizzlePostgresOptions } from './drizzle-postgres.ts'
 export { drizzleSqlite } from './drizzle-sqlite.ts'

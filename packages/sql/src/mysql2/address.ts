@@ -1,7 +1,7 @@
-import type { Mysql2Pool } from './client.ts'
+import type { CorePool } from './client.ts'
 
 /** Never with the password. */
-export function describeAddress({ pool }: Mysql2Pool): string {
-  const { host, port, socketPath, user, database } = pool.config.connectionConfig
+export function describeAddress({ config }: CorePool): string {
+  const { host, port, socketPath, user, database } = config.connectionConfig
   return `mysql://${user ?? ''}@${socketPath ?? `${host}:${port}`}/${database ?? ''}`
 }

@@ -1,8 +1,11 @@
 /** The shapes of mysql2's promise interface that are used, so that its types are nobody's dependency. */
-export interface Mysql2Pool {
-  /** What the promises are wrapped around. */
-  readonly pool: { readonly config: { readonly connectionConfig: Mysql2Address } }
-  getConnection(): Promise<Mysql2Connection>
+export interface Mysql2Pool<C extends Mysql2Connection = Mysql2Connection> {
+  getConnection(): Promise<C>
+}
+
+/** What the promises of a pool are wrapped around. */
+export interface CorePool {
+  readonly config: { readonly connectionConfig: Mysql2Address }
 }
 
 /** Where a pool connects to. */
@@ -31,6 +34,11 @@ export interface CoreConnection {
   /** What is being answered, and what waits for its turn. */
   readonly _command?: unknown
   readonly _commands?: { readonly length: number }
+}
+
+export function corePoolOf(pool: object): CorePool | undefined {
+  const { pool: core } = pool as { readonly pool?: Partial<CorePool> }
+  return core?.config?.connectionConfig ? (core as CorePool) : undefined
 }
 
 export function coreOf({ connection }: Mysql2Connection): CoreConnection {

@@ -1,15 +1,4 @@
 /** What adapters over mysql2 share, whichever library is between. */
-export { describeAddress } from './address.ts'
-export { coreOf } from './client.ts'
-export type { CoreConnection, Mysql2Address, Mysql2Connection, Mysql2Pool } from './client.ts'
-export { giveBack, runAlone } from './run.ts'
-export { askState, send } from './send.ts'
-export type { Answer, ConnectionState } from './send.ts'
-export {
-  afterCommitWasSent,
-  commit,
-  guardTransaction,
-  ownTransaction,
-  transactionEnded,
-} from './transaction.ts'
-export type { TransactionGuard } from './transaction.ts'
+export type { Mysql2Connection } from './client.ts'
+export { mysql2Driver } from './driver.ts'
+export type { Mysql2Driver } from './driver.ts'

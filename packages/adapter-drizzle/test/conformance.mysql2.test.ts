@@ -1,0 +1,4 @@
+import { describeDatabase } from '@stepping/conformance'
+import { drizzleOverMysql2 } from './mysql-conformance.ts'
+
+describeDatabase(drizzleOverMysql2)

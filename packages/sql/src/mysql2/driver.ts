@@ -1,0 +1,175 @@
+import { SteppingError } from '@stepping/core'
+import type { DatabaseLimits } from '@stepping/core'
+import type { BoundTransaction } from '../sql-database.ts'
+import type { SqlResult, Statement } from '../statement.ts'
+import { transactionUnusable } from '../transaction-errors.ts'
+import { describeAddress } from './address.ts'
+import { coreOf, corePoolOf } from './client.ts'
+import type { CorePool, Mysql2Connection, Mysql2Pool } from './client.ts'
+import { giveBack, runAlone } from './run.ts'
+import { send } from './send.ts'
+import { commit, guardTransaction, ownTransaction } from './transaction.ts'
+import type { TransactionGuard } from './transaction.ts'
+
+/** What adapters over a pool of mysql2 have in common. */
+export interface Mysql2Driver<C extends Mysql2Connection> {
+  readonly address: string
+  readonly limits: DatabaseLimits
+  run(statement: Statement): Promise<SqlResult>
+  /**
+   * A transaction on a connection of its own. `around` begins it in the library's own way, does its
+   * work by `finish`, which commits, and may end with a COMMIT or ROLLBACK of the library's, which
+   * find nothing to do.
+   */
+  transaction<R>(
+    isOwn: boolean,
+    around: (connection: C, finish: (work: () => Promise<R>) => Promise<R>) => Promise<R>,
+  ): Promise<R>
+  /** As `SqlDriver.bind`. */
+  bind(connection: C): BoundTransaction
+  /** Commits a transaction that somebody else opened, as `CommittableContext.commit`. */
+  commit(connection: C): Promise<void>
+}
+
+/** A transaction that was open on a connection when it was first seen. */
+interface Transaction {
+  readonly guard: TransactionGuard
+  /** By this driver, which then ends it as well. */
+  readonly opened: boolean
+  /** Its end is about to be sent: what came later would commit by itself. */
+  ending: boolean
+  /** A COMMIT came directly after this library's last statement. */
+  proved: boolean
+}
+
+/** @throws SteppingError `DATABASE_INVALID` for what is no pool of mysql2, in the words of the adapter `name`. */
+export function mysql2Driver<C extends Mysql2Connection>(
+  name: string,
+  given: object,
+): Mysql2Driver<C> {
+  const { pool, core } = promisesOf<C>(name, given)
+  // By what the pool handed out, which is another object each time.
+  const transactions = new WeakMap<C, Transaction>()
+
+  function transactionOn(connection: C, opened: boolean, isOwn: boolean): Transaction {
+    const guard = isOwn ? ownTransaction(connection) : guardTransaction(connection)
+    const transaction = { guard, opened, ending: false, proved: false }
+    transactions.set(connection, transaction)
+    return transaction
+  }
+
+  /** As far as it shows. */
+  function openOn(connection: C): Transaction {
+    assertConnectionOf(core, connection)
+    const transaction = transactions.get(connection) ?? transactionOn(connection, false, false)
+    if (transaction.ending) throw transactionUnusable('it is over')
+    return transaction
+  }
+
+  async function end(connection: C, transaction: Transaction): Promise<void> {
+    transaction.ending = true
+    transaction.proved = await commit(connection, transaction.guard)
+  }
+
+  return {
+    address: describeAddress(core),
+    limits: {
+      finishedHandles:
+        'mysql2 does not show the state of a connection: one that is first shown after the end of its transaction looks open while another transaction uses it',
+    },
+    run: (statement) => runAlone(pool, statement),
+    async transaction<R>(
+      isOwn: boolean,
+      around: (connection: C, finish: (work: () => Promise<R>) => Promise<R>) => Promise<R>,
+    ): Promise<R> {
+      const connection = await pool.getConnection()
+      const transaction = transactionOn(connection, true, isOwn)
+      let outcome: { readonly value: R } | { readonly error: unknown } | undefined
+      const finish = async (work: () => Promise<R>): Promise<R> => {
+        try {
+          const value = await work()
+          await end(connection, transaction)
+          outcome = { value }
+          return value
+        } catch (error) {
+          transaction.ending = true
+          outcome = { error }
+          throw error
+        }
+      }
+      // What comes after `finish` changes nothing, also where it fails.
+      const error: unknown = await around(connection, finish).then(
+        () => undefined,
+        (reason: unknown) => reason,
+      )
+      transaction.ending = true
+      // The library may have given up before its own ROLLBACK.
+      giveBack(connection, error === undefined || (await rolledBack(connection)))
+      if (outcome && 'value' in outcome) return outcome.value
+      throw outcome ? outcome.error : error
+    },
+    bind(connection) {
+      const transaction = openOn(connection)
+      const { guard, opened } = transaction
+      return {
+        opened,
+        async execute(statement) {
+          openOn(connection)
+          return await guard.execute(statement)
+        },
+        async assertUsable() {
+          openOn(connection)
+          if (opened) await guard.assertOpen()
+        },
+        provedCommit: () => transaction.proved,
+      }
+    },
+    async commit(connection) {
+      await end(connection, openOn(connection))
+    },
+  }
+}
+
+async function rolledBack(connection: Mysql2Connection): Promise<boolean> {
+  return await send(connection, 'rollback').then(
+    () => true,
+    () => false,
+  )
+}
+
+function promisesOf<C extends Mysql2Connection>(
+  name: string,
+  given: object,
+): { pool: Mysql2Pool<C>; core: CorePool } {
+  // A pool with callbacks makes the one with promises.
+  const { promise } = given as { promise?: unknown }
+  const pool = (typeof promise === 'function' ? promise.call(given) : given) as Mysql2Pool<C>
+  const core = corePoolOf(pool)
+  if (typeof pool.getConnection === 'function' && core) return { pool, core }
+  // Transactions of one connection that run at once are one transaction to the server: a row that
+  // was rolled back in one can be committed by the other.
+  throw new SteppingError(
+    'DATABASE_INVALID',
+    `${name} takes a Pool of mysql2: over a single connection, transactions that run at once would run into each other. Use createPool(...).`,
+  )
+}
+
+function assertConnectionOf(pool: CorePool, connection: Mysql2Connection): void {
+  const given = connection as Partial<Mysql2Connection & Mysql2Pool> | undefined
+  if (typeof given?.getConnection === 'function') {
+    throw transactionUnusable('a Pool has none: pass the connection that pool.getConnection() gave')
+  }
+  if (!given?.connection || !('_pool' in given.connection)) {
+    throw transactionUnusable(
+      'it is no connection of a Pool: pass the one that pool.getConnection() gave',
+    )
+  }
+  const { _pool: owner, _released: released } = coreOf(connection)
+  if (released) throw transactionUnusable('its connection was given back to the pool')
+  if (owner === pool) return
+  throw transactionUnusable(
+    owner
+      ? "its connection belongs to another pool than this database's"
+      : 'its connection is lost or closed',
+  )
+}

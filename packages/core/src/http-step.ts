@@ -14,6 +14,12 @@ export interface HttpStepArgs {
   readonly headers?: Readonly<Record<string, string>>
   /** When one request counts as failed, in milliseconds: at most 300,000. Default 30,000. */
   readonly timeoutMs?: number
+  /**
+   * For the DTM server: it calls the URL itself, without this app in between. Only a `POST` with
+   * `json` and nothing else; DTM takes a 200 for success and no other answer, reads the body for its
+   * words FAILURE and ONGOING, and follows redirects. Other transaction managers call it as ever.
+   */
+  readonly direct?: boolean
 }
 
 /**
@@ -90,6 +96,11 @@ function httpStepSchema(): StandardSchema<HttpStepArgs> {
         if (args.timeoutMs !== undefined && !(args.timeoutMs > 0 && args.timeoutMs <= limit)) {
           return { issues: [{ path: ['timeoutMs'], message: `expected 1 to ${limit}` }] }
         }
+        if (args.direct === true && !isPlainPost(args)) {
+          const message =
+            'expected a POST with json, and neither headers nor timeoutMs: DTM has no words for more'
+          return { issues: [{ path: ['direct'], message }] }
+        }
         if (!areHeaders(args.headers)) {
           return {
             issues: [{ path: ['headers'], message: 'expected names and values that HTTP allows' }],
@@ -99,6 +110,11 @@ function httpStepSchema(): StandardSchema<HttpStepArgs> {
       },
     },
   }
+}
+
+function isPlainPost({ headers, timeoutMs, json, ...args }: HttpStepArgs): boolean {
+  const others = headers ?? timeoutMs
+  return methodOf({ ...args, json }) === 'POST' && json !== undefined && others === undefined
 }
 
 function areHeaders(headers: HttpStepArgs['headers']): boolean {

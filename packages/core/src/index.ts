@@ -60,5 +60,6 @@ export type {
   StepCall,
   StepOutcome,
   StepRecord,
+  TmOptions,
   TransactionManager,
 } from './transaction-manager.ts'

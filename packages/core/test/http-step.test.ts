@@ -249,6 +249,24 @@ describe('adding an HTTP step', () => {
     },
   )
 
+  it.each([
+    { method: 'PUT', json: 1 },
+    { method: 'GET' },
+    {},
+    { json: 1, headers: { 'x-trace': '7' } },
+    { json: 1, timeoutMs: 1_000 },
+  ] as const)('is refused as direct when DTM has no words for it: %j', (args) => {
+    expect(() => addStep({ url: origin, ...args, direct: true })).toThrow(
+      expect.objectContaining({ message: expect.stringContaining('direct') }),
+    )
+  })
+
+  it('takes a plain POST of JSON as direct, and calls it as ever where nobody else does', async () => {
+    addStep({ url: origin, json: null, direct: true })
+    expect(await attempt({ json: { a: 1 }, direct: true })).toEqual({ done: true })
+    expect(received).toMatchObject([{ method: 'POST', body: '{"a":1}' }])
+  })
+
   it('is refused with a header that HTTP does not allow, instead of failing for ever', () => {
     expect(() => addStep({ url: origin, headers: { 'x-note': 'two\nlines' } })).toThrow(
       expect.objectContaining({ message: expect.stringContaining('headers') }),

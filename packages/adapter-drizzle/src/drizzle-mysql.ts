@@ -78,7 +78,6 @@ function assertTransactionOf(db: object, tx: object): void {
       'it is not a Drizzle transaction: pass the tx that the callback of db.transaction got',
     )
   }
-  const dialectOf = (of: object): unknown => (of as Mysql2Internals).dialect
-  if (dialectOf(tx) === dialectOf(db)) return
+  if ((tx as unknown as Mysql2Internals).dialect === (db as Mysql2Internals).dialect) return
   throw transactionUnusable('it belongs to another Drizzle database')
 }

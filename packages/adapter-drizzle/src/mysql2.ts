@@ -35,6 +35,6 @@ export function overMysql2<Tx>({ dialect, session }: Mysql2Internals): {
   const { client, schema, options, constructor: Session } = session
   return {
     driver: mysql2Driver('drizzleMysql', client),
-    session: (connection) => new Session(connection, dialect, schema, options) as Transactions<Tx>,
+    session: (connection) => new Session(connection, dialect, schema, options),
   }
 }

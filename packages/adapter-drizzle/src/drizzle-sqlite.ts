@@ -22,7 +22,10 @@ export interface DrizzleSqliteOptions<Client = unknown> extends PrefixOptions {
 
 type Connect = (() => unknown) | undefined
 
-const drivers: Record<string, (db: SqliteInternals, connect: Connect) => SqliteDriver> = {
+const drivers: Record<
+  string,
+  (db: SqliteInternals, connect: Connect, meta: Statement) => SqliteDriver
+> = {
   BetterSQLite3Database: betterSqlite3,
   LibSQLDatabase: libsql,
 }
@@ -48,7 +51,8 @@ export function drizzleSqlite<
   db: BaseSQLiteDatabase<K, R, F, S> & { readonly $client?: Client },
   { connect, lockWaitMs = 10_000, ...options }: DrizzleSqliteOptions<Client>,
 ): SqlDatabase<SQLiteTransaction<K, R, F, S>, undefined> {
-  return sqlDatabase(drizzleDriver(db, connect, lockWaitMs), options)
+  const driver = driverOf(db, connect, sqlite.tables(options).meta)
+  return sqlDatabase(drizzleDriver(db, driver, lockWaitMs), options)
 }
 
 /** How far a transaction that this adapter opened got. */
@@ -61,10 +65,9 @@ interface Progress {
 
 function drizzleDriver<Tx extends object>(
   db: object,
-  connect: Connect,
+  driver: SqliteDriver,
   lockWaitMs: number,
 ): SqlDriver<Tx, undefined> {
-  const driver = driverOf(db, connect)
   const turns = new WriteTurns(sqlite.isRolledBack)
   const progresses = new WeakMap<object, Progress>()
 
@@ -138,6 +141,7 @@ function drizzleDriver<Tx extends object>(
       assertOpen(transaction)
       return {
         opened: progress !== undefined,
+        ...(progress?.transaction.open && { open: progress.transaction.open }),
         async execute(statement) {
           assertOpen(transaction)
           const result = transaction.execute(statement)
@@ -192,12 +196,12 @@ function sessionOf(tx: object): object {
   return (tx as unknown as SqliteInternals).session
 }
 
-function driverOf(db: object, connect: Connect): SqliteDriver {
+function driverOf(db: object, connect: Connect, meta: Statement): SqliteDriver {
   const kind = is(db, BaseSQLiteDatabase)
     ? (db.constructor as unknown as { [entityKind]: string })[entityKind]
     : 'something else'
   const driver = drivers[kind]
-  if (driver) return driver(db as SqliteInternals, connect)
+  if (driver) return driver(db as SqliteInternals, connect, meta)
   throw new SteppingError(
     'DATABASE_INVALID',
     `drizzleSqlite takes a Drizzle database over better-sqlite3 or libSQL, and got ${kind}.`,

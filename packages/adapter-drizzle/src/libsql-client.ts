@@ -49,26 +49,13 @@ export async function execute(on: LibsqlExecutor, statement: Statement): Promise
   return fromLibsql(await on.execute(toLibsql(statement)))
 }
 
-/** One that the user opened, from Drizzle's session of it. */
-export function openedOn(session: object, run: typeof execute): OpenedTransaction | undefined {
-  const transaction = (session as { tx?: LibsqlTransaction }).tx
-  return (
-    transaction && {
-      get isOpen() {
-        return !transaction.closed
-      },
-      execute: (statement) => run(transaction, statement),
-    }
-  )
-}
-
 /** One that was just begun, and Drizzle's own over it. */
 export function begunOn(
   db: SqliteInternals,
   client: LibsqlClient,
   transaction: LibsqlTransaction,
   run: typeof execute,
-  ends: Pick<SqliteTransaction, 'commit' | 'rollback'>,
+  rest: Pick<SqliteTransaction, 'open' | 'commit' | 'rollback'>,
 ): SqliteTransaction {
   let sent = 0
   const counted: LibsqlExecutor = {
@@ -92,6 +79,6 @@ export function begunOn(
       return sent
     },
     execute: (statement) => run(counted, statement),
-    ...ends,
+    ...rest,
   }
 }

@@ -1,9 +1,9 @@
 import { SteppingError } from '@stepping/core'
-import { assertSqliteVersion, errorCode, sql } from '@stepping/sql'
+import { assertSqliteVersion, errorCode } from '@stepping/sql'
 import { Idle } from './idle.ts'
-import { begunOn, execute, fromLibsql, openedOn, toLibsql } from './libsql-client.ts'
-import type { LibsqlClient } from './libsql-client.ts'
-import type { OpenedTransaction, SqliteDriver, SqliteInternals } from './sqlite-driver.ts'
+import { begunOn, execute, fromLibsql, toLibsql } from './libsql-client.ts'
+import type { LibsqlClient, LibsqlTransaction } from './libsql-client.ts'
+import type { SqliteDriver, SqliteInternals } from './sqlite-driver.ts'
 
 /** What could be learned from the user's client, and how to make one like it. */
 interface Known {
@@ -85,8 +85,16 @@ export function libsqlFile(
       })
     },
     opened(session) {
-      const opened = openedOn(session, execute)
-      return opened && Object.assign(opened, { unusable: () => whyNotDurable(opened) })
+      const transaction = (session as { tx?: LibsqlTransaction }).tx
+      return (
+        transaction && {
+          get isOpen() {
+            return !transaction.closed
+          },
+          execute: (statement) => execute(transaction, statement),
+          unusable: () => whyNotDurable(transaction),
+        }
+      )
     },
     // Written, but perhaps not synced: after a crash of the machine it may be there.
     isOutcomeUnknown: (error) => errorCode(error)?.startsWith('SQLITE_IOERR') === true,
@@ -94,9 +102,9 @@ export function libsqlFile(
 }
 
 /** It cannot be changed while a transaction is open. */
-async function whyNotDurable({ execute }: OpenedTransaction): Promise<string | undefined> {
-  const { rows } = await execute(
-    sql`select synchronous, journal_mode from pragma_synchronous, pragma_journal_mode`,
+async function whyNotDurable(transaction: LibsqlTransaction): Promise<string | undefined> {
+  const { rows } = await transaction.execute(
+    'select synchronous, journal_mode from pragma_synchronous, pragma_journal_mode',
   )
   const { synchronous, journal_mode: journal } = rows[0]!
   if (Number(synchronous) >= 2 && journal !== 'off' && journal !== 'memory') return undefined

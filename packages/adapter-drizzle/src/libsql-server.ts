@@ -1,8 +1,13 @@
 import { isSteppingError, SteppingError } from '@stepping/core'
-import { assertSqliteVersion, errorCode } from '@stepping/sql'
+import { assertSqliteVersion, errorCode, sql, sqlite } from '@stepping/sql'
 import type { SqlResult, Statement } from '@stepping/sql'
-import { begunOn, execute, fromLibsql, openedOn, toLibsql } from './libsql-client.ts'
-import type { LibsqlClient, LibsqlExecutor, LibsqlTransaction } from './libsql-client.ts'
+import { begunOn, execute, fromLibsql, toLibsql } from './libsql-client.ts'
+import type {
+  LibsqlClient,
+  LibsqlExecutor,
+  LibsqlStatement,
+  LibsqlTransaction,
+} from './libsql-client.ts'
 import type { SqliteDriver, SqliteInternals } from './sqlite-driver.ts'
 import { StillLocked } from './write-turns.ts'
 
@@ -13,7 +18,11 @@ const serverWaitMs = 5_000
  * libSQL over a server (Turso, sqld), which itself makes writers wait, and ends a transaction that
  * has been open for some seconds when another one waits for it.
  */
-export function libsqlServer(db: SqliteInternals, client: LibsqlClient): SqliteDriver {
+export function libsqlServer(
+  db: SqliteInternals,
+  client: LibsqlClient,
+  meta: Statement,
+): SqliteDriver {
   let checked: Promise<void> | undefined
 
   async function check(): Promise<void> {
@@ -32,7 +41,11 @@ export function libsqlServer(db: SqliteInternals, client: LibsqlClient): SqliteD
 
   return {
     address: `a libSQL server (${client.protocol})`,
-    limits: { parallelTransactions: 'SQLite has one writer at a time' },
+    limits: {
+      parallelTransactions: 'SQLite has one writer at a time',
+      ownTransactions:
+        'a libSQL server can end a transaction, by a time limit or a failed statement, without its client noticing: what is sent then commits by itself. Use stepping.transaction, whose statements can tell',
+    },
     async read(statement) {
       return await execute(await ready(), statement)
     },
@@ -44,9 +57,12 @@ export function libsqlServer(db: SqliteInternals, client: LibsqlClient): SqliteD
     },
     async begin() {
       await ready()
-      const transaction = await begun(client)
+      const { transaction, open, unmark } = await marked(client, meta)
       return begunOn(db, client, transaction, executeIn, {
+        ...(open && { open }),
         async commit() {
+          const unmarked = unmark?.()
+          unmarked?.catch(() => {}) // then the commit fails too
           try {
             await transaction.commit()
           } catch (error) {
@@ -62,7 +78,6 @@ export function libsqlServer(db: SqliteInternals, client: LibsqlClient): SqliteD
         },
       })
     },
-    opened: (session) => openedOn(session, executeIn),
     isOutcomeUnknown: (error) =>
       !isSteppingError(error) &&
       !/^(SQLITE_(?!IOERR)|SQL_|TRANSACTION_)/.test(errorCode(error) ?? ''),
@@ -71,12 +86,44 @@ export function libsqlServer(db: SqliteInternals, client: LibsqlClient): SqliteD
   }
 }
 
+interface Marked {
+  readonly transaction: LibsqlTransaction
+  readonly open?: Statement
+  unmark?(): Promise<unknown>
+}
+
+/**
+ * When the server has ended a transaction, by a time limit or a failed statement, further statements
+ * of the client commit by themselves. A row that is only there while the transaction is open, written
+ * with its BEGIN, tells.
+ */
+async function marked(client: LibsqlClient, meta: Statement): Promise<Marked> {
+  const name = `open:${crypto.randomUUID()}`
+  try {
+    const mark = sql`insert into ${meta} (name, value) values (${name}, '')`
+    const transaction = await begun(client, toLibsql(mark))
+    return {
+      transaction,
+      open: sql`exists (select 1 from ${meta} where name = ${name})`,
+      unmark: () => execute(transaction, sql`delete from ${meta} where name = ${name}`),
+    }
+  } catch (error) {
+    if (!sqlite.isMissingTable(error)) throw error
+    // Not migrated: there is nothing of this library's to be written.
+    return { transaction: await begun(client, 'select 1') }
+  }
+}
+
 /** The client sends BEGIN together with the first statement. */
-async function begun(client: LibsqlClient, waitMs?: number): Promise<LibsqlTransaction> {
+async function begun(
+  client: LibsqlClient,
+  first: LibsqlStatement | string,
+  waitMs?: number,
+): Promise<LibsqlTransaction> {
   const transaction = await client.transaction('write')
   try {
-    const first = transaction.execute('select 1')
-    await (waitMs === undefined ? first : within(waitMs, first))
+    const answer = transaction.execute(first)
+    await (waitMs === undefined ? answer : within(waitMs, answer))
     return transaction
   } catch (error) {
     transaction.close()
@@ -90,7 +137,7 @@ async function writeSoon(
   statements: readonly Statement[],
   waitMs: number,
 ): Promise<SqlResult[]> {
-  const transaction = await begun(client, waitMs)
+  const transaction = await begun(client, 'select 1', waitMs)
   try {
     const results: SqlResult[] = []
     for (const statement of statements) results.push(await executeIn(transaction, statement))
@@ -123,8 +170,10 @@ async function executeIn(on: LibsqlExecutor, statement: Statement): Promise<SqlR
   }
 }
 
+/** SQLite's own answer to a COMMIT without a transaction has no code. */
 function isEnded(error: unknown): boolean {
-  return errorCode(error)?.startsWith('TRANSACTION_') === true
+  if (errorCode(error)?.startsWith('TRANSACTION_') === true) return true
+  return error instanceof Error && error.message.includes('no transaction is active')
 }
 
 function ended(

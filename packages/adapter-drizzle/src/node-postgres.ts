@@ -1,5 +1,6 @@
 import { SteppingError } from '@stepping/core'
 import {
+  connectBeside,
   describeAddress,
   listen,
   surviveLostConnections,
@@ -66,8 +67,8 @@ export function nodePostgres(client: unknown): DrizzleDriver {
       }
     },
     guard: (transaction, begun) => releaseUnlessBegun(pool, transaction, begun),
-    listen: (channel, onNotify, onLost) =>
-      listen(new pool.Client(pool.options), channel, onNotify, onLost),
+    listen: async (channel, onNotify, onLost) =>
+      await listen(await connectBeside(pool), channel, onNotify, onLost),
   }
 }
 

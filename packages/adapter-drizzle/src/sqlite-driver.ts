@@ -34,6 +34,8 @@ export interface OpenedTransaction {
 export interface SqliteTransaction extends OpenedTransaction {
   /** Drizzle's own transaction object over it, which refuses to be used once this one is not open. */
   readonly tx: object
+  /** What only holds in the database while this one is open. Absent: `isOpen` tells all. */
+  readonly open?: Statement
   /** How many statements were sent through either. */
   readonly sent: number
   /** After SQLITE_BUSY it is still open and may be committed again. */

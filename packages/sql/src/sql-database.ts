@@ -30,6 +30,8 @@ export interface BoundTransaction {
   readonly execute: Execute
   /** This adapter's own `transaction` opened it; otherwise somebody else may end it at any moment. */
   readonly opened: boolean
+  /** As `SqlContext.open`, where the adapter knows more than the dialect. */
+  readonly open?: Statement
   /** As `DbContext.assertUsable`. */
   assertUsable(): Promise<void>
   /** As `DbContext.provedCommit`. */
@@ -207,7 +209,7 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
     const context = {
       ...bound,
       database: this,
-      open: this.sqlDialect.isOpen(token, this.tables),
+      open: bound.open ?? this.sqlDialect.isOpen(token, this.tables),
       assertUsable: async () => {
         await bound.assertUsable()
         if (token !== undefined) await this.sqlDialect.markOpen(bound.execute, token, this.tables)

@@ -1,0 +1,4 @@
+import { describeDatabase } from '@stepping/conformance'
+import { libsqlOverHttp } from './sqlite-drivers.ts'
+
+describeDatabase(libsqlOverHttp)

@@ -12,8 +12,10 @@ import type {
 } from '@stepping/sql'
 import {
   assertCommitted,
+  connectBeside,
   describeAddress,
   listen,
+  plainTypes,
   surviveLoss,
   surviveLostConnections,
   watchTransaction,
@@ -142,8 +144,8 @@ function pgDriver(
         },
       }
     },
-    listen: (channel, onNotify, onLost) =>
-      listen(new shape.Client(shape.options), channel, onNotify, onLost),
+    listen: async (channel, onNotify, onLost) =>
+      await listen(await connectBeside(shape), channel, onNotify, onLost),
   }
 }
 
@@ -187,7 +189,12 @@ async function run(
   const text = toText(statement, (position) => `$${position}`)
   const values = [...statement.values]
   const named = prepare && values.length > 0 && { name: statementName(text) }
-  const { rows, rowCount } = await on.query<Record<string, unknown>>({ text, values, ...named })
+  const { rows, rowCount } = await on.query<Record<string, unknown>>({
+    text,
+    values,
+    types: plainTypes,
+    ...named,
+  })
   return { rows, affected: rowCount ?? 0 }
 }
 

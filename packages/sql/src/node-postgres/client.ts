@@ -2,7 +2,7 @@
 export interface PgPool extends PgEmitter {
   readonly options: object
   readonly totalCount: number
-  readonly Client: new (options: object) => PgListener
+  readonly Client: new (options: object) => PgListener & { connect(): Promise<unknown> }
   on(event: 'acquire', listener: (client: PgEmitter) => void): unknown
   on(event: 'release', listener: (error: unknown, client: PgClient) => void): unknown
   on(event: 'error', listener: () => void): unknown
@@ -23,7 +23,6 @@ export interface PgAddress {
 
 /** A connection of one's own. */
 export interface PgListener extends PgAddress {
-  connect(): Promise<unknown>
   query(text: string): Promise<unknown>
   on(event: 'notification' | 'error' | 'end', listener: () => void): unknown
   end(): Promise<void>

@@ -1,4 +1,4 @@
-import type { PgListener } from './client.ts'
+import type { PgListener, PgPool } from './client.ts'
 
 /** On a connection beside the pool, which may be small. Ends as `SqlDriver.listen` says. */
 export async function listen(
@@ -20,11 +20,22 @@ export async function listen(
     await client.end()
   }
   try {
-    await client.connect()
     await client.query(`listen "${channel}"`)
   } catch (error) {
-    await close().catch(() => {}) // never connected
+    await close().catch(() => {}) // it may be lost
     throw error
   }
   return close
+}
+
+/** As the pool would connect. */
+export async function connectBeside(pool: PgPool): Promise<PgListener> {
+  const client = new pool.Client(pool.options)
+  try {
+    await client.connect()
+    return client
+  } catch (error) {
+    await client.end().catch(() => {}) // never connected
+    throw error
+  }
 }

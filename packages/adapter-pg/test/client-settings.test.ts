@@ -7,7 +7,7 @@ import { openForTest, order } from './harness.ts'
 const misread = { getTypeParser: () => () => 'misread' }
 
 const settings: Record<string, PoolConfig> = {
-  'own type parsers': { types: misread as never },
+  'own type parsers': { types: misread },
   'binary results': { binary: true } as PoolConfig,
   'a pipeline': { pipeline: true },
   'a single connection': { max: 1 },

@@ -69,7 +69,7 @@ export async function runTransaction<R>(
       { ...defaults, ...options },
     )
     assertLeftOpen(run!)
-    prove(client, proofs, run!.transaction)
+    prove(client, proofs, session, run!.transaction)
     return value!
   } catch (error) {
     if (run?.thrown) throw run.thrown.error
@@ -90,7 +90,7 @@ export async function commitTransaction(
   for (let waitMs = 50; ; waitMs *= 2) {
     try {
       await session.commitTransaction()
-      prove(client, proofs, transaction)
+      prove(client, proofs, session, transaction)
       return
     } catch (error) {
       if (hasLabel(error, 'TransientTransactionError')) {
@@ -107,8 +107,21 @@ export async function commitTransaction(
   }
 }
 
-/** A commit that only one server confirmed may be undone by an election. */
-function prove(client: MongoClient, proofs: Proofs, transaction: DriverTransaction): void {
+/**
+ * What is sent without being awaited can end this transaction and begin another one, which is then
+ * the one that was committed. A commit that only one server confirmed may be undone by an election.
+ */
+function prove(
+  client: MongoClient,
+  proofs: Proofs,
+  session: ClientSession,
+  transaction: DriverTransaction,
+): void {
+  if (transactionOf(session) !== transaction) {
+    throw outcomeUnknown(
+      'Another transaction was begun in this session while this one committed: whether it did is not known here. Await each statement, and use a session for one transaction at a time.',
+    )
+  }
   const { w } = transaction.options.writeConcern ?? client.options.writeConcern ?? {}
   if (w === 'majority') proofs.add(transaction)
 }

@@ -1,4 +1,4 @@
 import { describeDatabase } from '@stepping/conformance'
-import { driver } from './conformance.ts'
+import { newest } from './conformance.ts'
 
-describeDatabase(driver)
+describeDatabase(newest)

@@ -7,8 +7,9 @@ import type {
   Probe,
 } from '@stepping/conformance'
 import { freshMongoDatabase } from '@stepping/test-support'
-import { MongoClient, MongoError } from 'mongodb'
-import type { ClientSession, Db } from 'mongodb'
+import * as newestDriver from 'mongodb'
+import type { ClientSession, Db, MongoClient } from 'mongodb'
+import * as lowestDriver from 'mongodb-lowest'
 import { inject } from 'vitest'
 import { mongo } from '../src/index.ts'
 
@@ -16,34 +17,42 @@ interface Note {
   readonly text: string
 }
 
-export const driver: DatabaseHarness<ClientSession> = {
-  name: 'the MongoDB driver',
-  async open() {
-    const fresh = freshMongoDatabase(inject('mongoUrl'), 'conformance')
-    const raw = new MongoClient(fresh.url)
-    const probed = raw.db()
-    await probed.collection('notes').createIndex({ text: 1 }, { unique: true })
-    const { hostname: host, port } = new URL(fresh.url)
-    const proxy = await commitProxy({ host, port: Number(port) })
-    const url = `mongodb://127.0.0.1:${proxy.port}/?directConnection=true`
-    const client = new MongoClient(url)
-    return {
-      ...opened(client, client.db(probed.databaseName)),
-      loseCommit: (part) => proxy.lose(part),
-      probe: probe(probed),
-      async close() {
-        await client.close()
-        await fresh.drop()
-        await raw.close()
-        await proxy.close()
-      },
-    }
-  },
+type Driver = Pick<typeof newestDriver, 'MongoClient' | 'MongoError'>
+
+export const newest = harness('the MongoDB driver', newestDriver)
+
+export const lowest = harness('the MongoDB driver 6.5', lowestDriver)
+
+function harness(name: string, driver: Driver): DatabaseHarness<ClientSession> {
+  return { name, open: () => openOver(driver) }
+}
+
+async function openOver({ MongoClient, MongoError }: Driver): Promise<OpenDatabase<ClientSession>> {
+  const fresh = freshMongoDatabase(inject('mongoUrl'), 'conformance')
+  const raw = new newestDriver.MongoClient(fresh.url)
+  const probed = raw.db()
+  await probed.collection('notes').createIndex({ text: 1 }, { unique: true })
+  const { hostname: host, port } = new URL(fresh.url)
+  const proxy = await commitProxy({ host, port: Number(port) })
+  const url = `mongodb://127.0.0.1:${proxy.port}/?directConnection=true`
+  const client = new MongoClient(url)
+  return {
+    ...opened(client, client.db(probed.databaseName), MongoError),
+    loseCommit: (part) => proxy.lose(part),
+    probe: probe(probed),
+    async close() {
+      await client.close()
+      await fresh.drop()
+      await raw.close()
+      await proxy.close()
+    },
+  }
 }
 
 function opened(
   client: MongoClient,
   db: Db,
+  MongoError: Driver['MongoError'],
 ): Omit<OpenDatabase<ClientSession>, 'loseCommit' | 'probe' | 'close'> {
   const notes = db.collection<Note>('notes')
   return {

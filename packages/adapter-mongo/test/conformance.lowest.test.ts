@@ -1,0 +1,4 @@
+import { describeDatabase } from '@stepping/conformance'
+import { lowest } from './conformance.ts'
+
+describeDatabase(lowest)

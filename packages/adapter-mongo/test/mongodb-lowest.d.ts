@@ -1,0 +1,3 @@
+declare module 'mongodb-lowest' {
+  export * from 'mongodb'
+}

@@ -12,6 +12,7 @@ const libraries = {
   ],
   'drizzle pglite': ['pglite', async () => (await import('./drizzle-postgres.ts')).drizzlePglite],
   pg: ['postgres', async () => (await import('./pg.ts')).nodePostgres],
+  'drizzle mysql2': ['mysql', async () => (await import('./drizzle-mysql.ts')).drizzleMysql2],
   mysql2: ['mysql', async () => (await import('./mysql2.ts')).mysql2Pool],
   'drizzle better-sqlite3': [
     'sqlite',

@@ -1,11 +1,12 @@
 /**
  * `pnpm start`: an order service, four things that happen to it, and whether the steps of its
  * orders were done exactly if the orders committed. Exits with 0 only if all of it was seen.
- * `pnpm start --serve` keeps the same service running, to try it by hand.
+ * `pnpm start --serve` keeps the same service running, to try it by hand; `--database` says on what.
  */
 import { freshStorage } from './fresh-storage.ts'
 import { startMailServer } from './mail-server.ts'
 import { interrupted, NotObserved, observe, until, within } from './observe.ts'
+import { readOptions } from './options.ts'
 import { serve } from './serve.ts'
 import { startShippingService } from './shipping-service.ts'
 import { jobsLeft, listOrders, orderTeapots, teapotsSold } from './shop-client.ts'
@@ -14,20 +15,22 @@ import type { ShopProcess } from './shop-process.ts'
 import { cross, heading, tell } from './terminal.ts'
 
 /** How long a job stays with a killed process. The default is 10 s; here somebody is watching. */
-const leaseMs = 2_000
+const leaseMs = Number(process.env['LEASE_MS'] ?? 2_000)
 
 const ada = 'ada@example.com'
 const ben = 'ben@example.com'
 const cleo = 'cleo@example.com'
 const dan = 'dan@example.com'
 
-const serving = process.argv.includes('--serve')
-const storage = await freshStorage()
+const options = readOptions()
+heading('Stepping: what an order leads to is done if, and only if, the order commits')
+tell('order --commit--> 1 ship it (HTTP)   2 count it (read model)   3 confirm it (mail)')
+const storage = await freshStorage(options.database)
 const shipping = await startShippingService((shipment) => {
-  if (serving) tell(`shipping service: ${JSON.stringify(shipment)}`)
+  if (options.serve) tell(`shipping service: ${JSON.stringify(shipment)}`)
 })
 const mail = await startMailServer(({ to, subject }) => {
-  if (serving) tell(`mail server: "${subject}" to ${to}`)
+  if (options.serve) tell(`mail server: "${subject}" to ${to}`)
 })
 const env = {
   ...storage.env,
@@ -37,11 +40,9 @@ const env = {
 }
 
 try {
-  heading('Stepping: what an order leads to is done if, and only if, the order commits')
-  tell('order --commit--> 1 ship it (HTTP)   2 count it (read model)   3 confirm it (mail)')
   tell(`Database: ${storage.description}`)
   tell('The shop starts, in a process of its own ...')
-  await (serving ? serve(env, shipping.url) : play())
+  await (options.serve ? serve(env, shipping.url) : play())
 } catch (error) {
   process.exitCode = interrupted.signal.aborted ? 130 : 1
   if (error instanceof NotObserved) cross(`NOT OBSERVED: ${error.message}`)

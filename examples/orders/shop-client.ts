@@ -1,6 +1,6 @@
 import type { Health } from '@stepping/core'
 import { NotObserved } from './observe.ts'
-import type { Order } from './schema.ts'
+import type { Order, Sale } from './shop-database.ts'
 import type { ShopProcess } from './shop-process.ts'
 
 /** Orders teapots; resolves with the HTTP status. */
@@ -21,7 +21,7 @@ export async function listOrders(shop: ShopProcess): Promise<Order[]> {
 
 /** How many teapots the read model says were sold. */
 export async function teapotsSold(shop: ShopProcess): Promise<number> {
-  const sales = await get<{ units: number }[]>(shop, '/sales')
+  const sales = await get<Sale[]>(shop, '/sales')
   return sales[0]?.units ?? 0
 }
 

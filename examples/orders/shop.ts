@@ -6,11 +6,17 @@ import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import { createStepping, httpStep } from '@stepping/core'
 import { selfTm } from '@stepping/self-tm'
-import { and, eq, gte, sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { closeDatabase, db, shopDatabase } from './database.ts'
-import { createTables, orders, sales, stock } from './schema.ts'
-import type { Order } from './schema.ts'
+import {
+  closeDatabase,
+  createTables,
+  insertOrder,
+  listOrders,
+  listSales,
+  shopDatabase,
+  takeFromStock,
+} from './database.ts'
+import type { Order } from './shop-database.ts'
 import { recordSale, sendConfirmation } from './steps.ts'
 
 const { SHIPPING_URL, LEASE_MS = '10000', PORT = '0' } = process.env
@@ -28,18 +34,14 @@ const orderInput = z.object({ sku: z.string(), quantity: z.int().positive(), ema
 async function placeOrder({ sku, quantity, email }: z.infer<typeof orderInput>): Promise<Order> {
   return await stepping.transaction(shopDatabase, async (tx, job) => {
     const order = { id: randomUUID(), sku, quantity, email }
-    await tx.insert(orders).values(order)
+    await insertOrder(tx, order)
     job
       .addStep(httpStep, { url: `${SHIPPING_URL}/shipments`, json: order })
       .addStep(recordSale, { sku, units: quantity })
       .addStep(sendConfirmation, order)
 
-    const taken = await tx
-      .update(stock)
-      .set({ units: sql`${stock.units} - ${quantity}` })
-      .where(and(eq(stock.sku, sku), gte(stock.units, quantity)))
-      .returning()
-    if (taken.length === 0) throw new OutOfStock(`there are not ${quantity} x ${sku} in stock`)
+    const taken = await takeFromStock(tx, sku, quantity)
+    if (!taken) throw new OutOfStock(`there are not ${quantity} x ${sku} in stock`)
     return order
   })
 }
@@ -54,9 +56,9 @@ async function answer(request: IncomingMessage): Promise<{ status: number; body:
       return { status: 201, body: await placeOrder(input.data) }
     }
     case 'GET /orders':
-      return { status: 200, body: await db.select().from(orders) }
+      return { status: 200, body: await listOrders() }
     case 'GET /sales':
-      return { status: 200, body: await db.select().from(sales) }
+      return { status: 200, body: await listSales() }
     case 'GET /health':
       return { status: 200, body: await stepping.health() }
     default:
@@ -76,7 +78,7 @@ async function respond(request: IncomingMessage, response: ServerResponse): Prom
   response.end(`${JSON.stringify(body)}\n`)
 }
 
-await createTables(db)
+await createTables()
 await stepping.migrate()
 await stepping.start()
 

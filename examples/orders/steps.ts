@@ -1,9 +1,7 @@
 import { defineStep } from '@stepping/core'
-import { sql } from 'drizzle-orm'
 import { createTransport } from 'nodemailer'
 import { z } from 'zod'
-import { shopDatabase } from './database.ts'
-import { sales } from './schema.ts'
+import { addToSales, shopDatabase } from './database.ts'
 
 const mailer = createTransport(process.env['SMTP_URL'])
 
@@ -12,12 +10,7 @@ export const recordSale = defineStep({
   name: 'RecordSale',
   args: z.object({ sku: z.string(), units: z.int() }),
   async run({ args: { sku, units }, once }) {
-    await once(shopDatabase, async (tx) => {
-      await tx
-        .insert(sales)
-        .values({ sku, units })
-        .onConflictDoUpdate({ target: sales.sku, set: { units: sql`${sales.units} + ${units}` } })
-    })
+    await once(shopDatabase, (tx) => addToSales(tx, sku, units))
   },
 })
 

@@ -1,1 +1,2 @@
-export {}
+export { sequelize } from './sequelize.ts'
+export type { SequelizeOptions, SequelizeTransactionOptions } from './sequelize.ts'

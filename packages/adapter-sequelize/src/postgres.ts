@@ -1,0 +1,78 @@
+import { SteppingError } from '@stepping/core'
+import { postgres, toText } from '@stepping/sql'
+import type { SqlResult, Statement } from '@stepping/sql'
+import {
+  assertCommitted,
+  describeAddress,
+  listen,
+  plainTypes,
+  watchTransaction,
+} from '@stepping/sql/node-postgres'
+import type { PgAddress, PgClient, PgListener } from '@stepping/sql/node-postgres'
+import type { Sequelize } from 'sequelize'
+import type { SequelizeDriver } from './driver.ts'
+import { configOf, connectBeside } from './internals.ts'
+
+/** A connection of Sequelize's dialect postgres: a client of node-postgres. */
+interface Connection extends PgClient {
+  query(config: {
+    readonly text: string
+    readonly values: readonly unknown[]
+    readonly types: typeof plainTypes
+  }): Promise<{ readonly rows: Record<string, unknown>[]; readonly rowCount: number | null }>
+}
+
+export function postgresDriver(db: Sequelize): SequelizeDriver {
+  if (configOf(db).native) {
+    throw new SteppingError(
+      'NOT_SUPPORTED',
+      'pg-native does not show what the server answered to COMMIT: leave out the option native of Sequelize.',
+    )
+  }
+  return {
+    dialect: postgres,
+    get address() {
+      const { username: user, ...rest } = configOf(db)
+      return describeAddress({ user, ...rest } as PgAddress)
+    },
+    limits: {},
+    isIdle: (connection) => (statusOf(connection) ?? 'I') === 'I',
+    run: (connection, statement) => send(connection as Connection, statement),
+    guard(connection) {
+      const watch = watchTransaction(connection as Connection)
+      let proved: (() => boolean) | undefined
+      return {
+        unusable() {
+          const status = statusOf(connection)
+          if (watch.ended() !== undefined || status === 'I') return 'it is over'
+          if (status === 'E') return 'a statement in it failed, so it can only be rolled back'
+          return undefined
+        },
+        async execute(statement) {
+          const result = await send(connection as Connection, statement)
+          proved = watch.sent()
+          return result
+        },
+        async assertOpen() {}, // it showed above
+        assertCommitted: (error) => assertCommitted(watch, error),
+        provedCommit: () => proved?.() === true,
+      }
+    },
+    listen: async (channel, onNotify, onLost) =>
+      await listen((await connectBeside(db)) as PgListener, channel, onNotify, onLost),
+  }
+}
+
+function statusOf(connection: object): string | null | undefined {
+  return (connection as Connection).getTransactionStatus?.()
+}
+
+async function send(connection: Connection, statement: Statement): Promise<SqlResult> {
+  const text = toText(statement, (position) => `$${position}`)
+  const { rows, rowCount } = await connection.query({
+    text,
+    values: [...statement.values],
+    types: plainTypes,
+  })
+  return { rows, affected: rowCount ?? 0 }
+}

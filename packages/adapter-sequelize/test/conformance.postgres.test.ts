@@ -1,0 +1,4 @@
+import { describeDatabase } from '@stepping/conformance'
+import { onPostgres } from './conformance.ts'
+
+describeDatabase(onPostgres)

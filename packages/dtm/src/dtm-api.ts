@@ -5,6 +5,8 @@ import { monotonicMs } from './clock.ts'
 export interface DtmAnswer {
   readonly status: number
   readonly text: string
+  /** When it answered, on its own clock, in epoch milliseconds; to the second. */
+  readonly date: number
 }
 
 /** No answer came. */
@@ -53,6 +55,8 @@ export interface DtmBranch {
 export interface DtmQuery {
   readonly transaction: DtmTransaction | null
   readonly branches: readonly DtmBranch[]
+  /** DTM's clock; see `DtmAnswer.date`. */
+  readonly now: number
 }
 
 export interface ExchangeOptions {
@@ -68,6 +72,7 @@ export class DtmApi {
   readonly #pool: Pool
   readonly #path: string
   readonly #timeoutMs: number
+  #answeredAtMs: number | null = null
 
   constructor(server: URL, timeoutMs: number) {
     this.#path = `${server.pathname.replace(/\/+$/, '')}/api/dtmsvr`
@@ -83,21 +88,36 @@ export class DtmApi {
 
   /** @throws NoAnswer, or an Error for an answer that is none. */
   async query(gid: string, options?: ExchangeOptions): Promise<DtmQuery> {
-    // DTM counts requests by what stands behind the last stroke, and would count each gid by itself
-    // for ever: the stroke at the end of the query puts all of them into one place.
-    const path = `/query?gid=${encodeURIComponent(gid)}&for=/query`
-    const { status, text } = await this.#exchange({ method: 'GET', path }, options)
-    if (status !== 200) throw new Error(`DTM answered ${status} to a query: ${text.slice(0, 200)}`)
-    const { transaction, branches } = JSON.parse(text) as DtmQuery
-    return { transaction, branches: branches ?? [] }
+    const answer = await this.#get('query', `gid=${encodeURIComponent(gid)}`, options)
+    if (answer.status !== 200) throw new Error(`DTM answered ${messageIn(answer)}`)
+    const { transaction, branches } = JSON.parse(answer.text) as DtmQuery
+    return { transaction, branches: branches ?? [], now: answer.date }
+  }
+
+  /** Has DTM look at once at unfinished transactions that are due in so many seconds or later. */
+  async moveForward(fromSeconds: number, limit: number): Promise<DtmAnswer> {
+    return await this.#get('resetCronTime', `timeout=${fromSeconds}&limit=${limit}`)
   }
 
   async version(): Promise<DtmAnswer> {
-    return await this.#exchange({ method: 'GET', path: '/version' })
+    return await this.#get('version', '')
+  }
+
+  /** How long ago DTM last answered this process; null before the first time. */
+  get answeredAgoMs(): number | null {
+    return this.#answeredAtMs === null ? null : Math.round(monotonicMs() - this.#answeredAtMs)
   }
 
   async close(): Promise<void> {
     await this.#pool.close()
+  }
+
+  /**
+   * DTM counts requests by what stands behind the last stroke of their URL, and would count each gid
+   * by itself, for ever: the stroke at the end of the query puts all of them into one place.
+   */
+  async #get(call: string, query: string, options?: ExchangeOptions): Promise<DtmAnswer> {
+    return await this.#exchange({ method: 'GET', path: `/${call}?${query}&as=/${call}` }, options)
   }
 
   /** @throws NoAnswer */
@@ -110,6 +130,7 @@ export class DtmApi {
       let controller: Dispatcher.DispatchController | undefined
       let sent = false
       let status = 0
+      let date = NaN
       const chunks: Buffer[] = []
       const fail = (error: Error): void => {
         clearTimeout(timer)
@@ -132,15 +153,17 @@ export class DtmApi {
             controller = started
             sent = true
           },
-          onResponseStart(_controller, statusCode) {
+          onResponseStart: (_controller, statusCode, headers) => {
+            this.#answeredAtMs = monotonicMs()
             status = statusCode
+            date = Date.parse(String(headers['date']))
           },
           onResponseData(_controller, chunk) {
             chunks.push(chunk)
           },
           onResponseEnd() {
             clearTimeout(timer)
-            resolve({ status, text: Buffer.concat(chunks).toString() })
+            resolve({ status, date, text: Buffer.concat(chunks).toString() })
           },
           onResponseError: (_controller, error) => fail(error),
         },

@@ -1,26 +1,24 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { describeError, SteppingError } from '@stepping/core'
-import type {
-  JobRecord,
-  Participant,
-  StepCall,
-  StepOutcome,
-  TransactionManager,
-} from '@stepping/core'
+import type { JobAdmin, JobRecord, Participant, StepCall, TransactionManager } from '@stepping/core'
 import { Attempts } from './attempts.ts'
 import { callbackAt } from './callback.ts'
 import type { Callback } from './callback.ts'
+import { Cleaner } from './cleaner.ts'
 import { Delivery } from './delivery.ts'
 import { DtmApi, messageIn } from './dtm-api.ts'
 import { dtmGid } from './dtm-gid.ts'
 import { callbackHandler } from './handler.ts'
+import { jobAdmin } from './job-admin.ts'
 import { firstIntervalMs, timingOf } from './job-options.ts'
+import { Ledger } from './ledger.ts'
 import { messageOf } from './message.ts'
 import { settingsOf } from './options.ts'
 import type { DtmOptions, DtmSettings } from './options.ts'
 
 /** The DTM server as transaction manager, and the door at which it calls back. */
 export interface Dtm extends TransactionManager {
+  readonly jobs: JobAdmin
   /** Answers what DTM asks. Mount it at `callbackUrl` in every process of the app. */
   readonly handler: (request: Request) => Promise<Response>
 }
@@ -45,46 +43,51 @@ export function dtm(options: DtmOptions): Dtm {
 class DtmTransactionManager implements Dtm {
   readonly kind = 'dtm'
   readonly handler: Dtm['handler']
+  readonly jobs: JobAdmin
   readonly #settings: DtmSettings
   readonly #api: DtmApi
   readonly #callback: Callback
   readonly #deliveries = new WeakMap<JobRecord, Delivery>()
   #participant: Participant | undefined
   #attempts: Attempts | undefined
+  #cleaner: Cleaner | undefined
+  #closed = false
 
   constructor(settings: DtmSettings) {
     this.#settings = settings
-    const { server, callbackUrl, signer, requestTimeoutMs, answerWithinMs } = settings
+    const { server, callbackUrl, signer, requestTimeoutMs } = settings
     this.#api = new DtmApi(server, requestTimeoutMs)
     this.#callback = callbackAt(callbackUrl, signer)
+    const unknownSteps = new Set<string>()
     this.handler = callbackHandler({
-      signer,
+      ...settings,
       maxBodyBytes,
-      answerWithinMs,
+      retryMs: firstIntervalMs(timingOf(settings.jobs, 'dtm')),
       participant: () => this.#participant,
       attempts: () => this.#attempts,
+      unknownSteps,
       isCapped: (gid) => this.#isCapped(gid),
-      retryMs: firstIntervalMs(timingOf(settings.jobs, 'dtm')),
     })
+    this.jobs = jobAdmin(this.#api, () => ({
+      participant: this.#participant,
+      attempts: this.#attempts,
+      closed: this.#closed,
+      unknownSteps,
+    }))
   }
 
   async start(participant: Participant, { execute }: { execute: boolean }): Promise<void> {
     await this.#assertReachable()
+    if (execute) {
+      this.#attempts = this.#createAttempts(participant)
+      this.#cleaner = new Cleaner(this.jobs, this.#settings.pruneEveryMs)
+    }
     this.#participant = participant
-    if (!execute) return
-    const { concurrency, parkedRetryMs } = this.#settings
-    // A step must not see the request that brought it as open around it, nor what the app keeps there.
-    const outside = AsyncLocalStorage.snapshot()
-    this.#attempts = new Attempts({
-      concurrency,
-      parkedMs: parkedRetryMs,
-      run: (call) => outside(() => this.#runStep(participant, call)),
-      onParked: ({ gid, name }, error) =>
-        participant.report({ type: 'job.parked', gid, step: name, error }),
-    })
   }
 
   async close(): Promise<void> {
+    this.#closed = true
+    this.#cleaner?.close()
     await this.#attempts?.close(this.#settings.drainMs)
     this.#participant = undefined
     await this.#api.close()
@@ -111,15 +114,25 @@ class DtmTransactionManager implements Dtm {
   #deliveryOf(job: JobRecord): Delivery {
     let delivery = this.#deliveries.get(job)
     if (!delivery) {
-      const message = messageOf(job, this.#callback, this.#settings.jobs)
-      delivery = new Delivery(this.#api, job, message)
+      delivery = new Delivery(this.#api, job, messageOf(job, this.#callback, this.#settings))
       this.#deliveries.set(job, delivery)
     }
     return delivery
   }
 
-  async #runStep(participant: Participant, call: StepCall): Promise<StepOutcome> {
-    return await participant.runStep(call)
+  #createAttempts(participant: Participant): Attempts {
+    const { concurrency, parkedRetryMs, ledger: database } = this.#settings
+    const ledger = database && new Ledger(database, participant.owner)
+    const attempt = (call: StepCall) => participant.runStep(call)
+    // A step must not see the request that brought it as open around it, nor what the app keeps there.
+    const outside = AsyncLocalStorage.snapshot()
+    return new Attempts({
+      concurrency,
+      parkedMs: parkedRetryMs,
+      run: (call) => outside(() => (ledger ? ledger.run(call, attempt) : attempt(call))),
+      onParked: ({ gid, name }, error) =>
+        participant.report({ type: 'job.parked', gid, step: name, error }),
+    })
   }
 
   async #isCapped(gid: string): Promise<boolean> {

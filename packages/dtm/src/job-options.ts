@@ -71,6 +71,22 @@ export function timingOf(options: DtmJobOptions, owner: string): Timing {
   }
 }
 
+/** What our answer needs on its way. */
+const onTheWayMs = 500
+
+/** @throws SteppingError `OPTIONS_INVALID` when DTM would give a call up before we answer it. */
+export function assertAnswersInTime(
+  owner: string,
+  { jobs, answerWithinMs }: { readonly jobs: DtmJobOptions; readonly answerWithinMs: number },
+): void {
+  const { requestTimeout } = timingOf(jobs, owner)
+  if (answerWithinMs + onTheWayMs <= requestTimeout * 1_000) return
+  throw new SteppingError(
+    'OPTIONS_INVALID',
+    `${owner}: requestTimeoutMs is ${requestTimeout * 1_000}, and answers take up to answerWithinMs (${answerWithinMs}). Make it ${onTheWayMs} more than that, at least.`,
+  )
+}
+
 /** The wait before DTM's first retry, which doubles from there. */
 export function firstIntervalMs({ timeoutToFail, retryInterval }: Timing): number {
   if (retryInterval !== undefined) return retryInterval * 1_000

@@ -1,8 +1,8 @@
 import { SteppingError } from '@stepping/core'
 import type { JobRecord } from '@stepping/core'
-import type { Callback } from './callback.ts'
+import type { Callback, DtmStep } from './callback.ts'
 import { dtmGid } from './dtm-gid.ts'
-import { optionsOf, timingOf } from './job-options.ts'
+import { assertAnswersInTime, optionsOf, timingOf } from './job-options.ts'
 import type { DtmJobOptions, Timing } from './job-options.ts'
 
 /**
@@ -14,7 +14,7 @@ export interface DtmMessage {
   readonly body: string
   readonly timing: Timing
   readonly queryPrepared: string
-  readonly steps: readonly { readonly action: string; readonly payload: string }[]
+  readonly steps: readonly DtmStep[]
   readonly waitResult: boolean
 }
 
@@ -22,13 +22,26 @@ export interface DtmMessage {
 const longest = 1024
 
 /** @throws SteppingError `OPTIONS_INVALID` for what DTM could not store, or would read otherwise. */
-export function messageOf(job: JobRecord, callback: Callback, defaults: DtmJobOptions): DtmMessage {
-  const options = optionsOf(job, defaults)
-  const timing = timingOf(options, `job ${job.gid}`)
+export function messageOf(
+  job: JobRecord,
+  callback: Callback,
+  settings: { readonly jobs: DtmJobOptions; readonly answerWithinMs: number },
+): DtmMessage {
+  const options = optionsOf(job, settings.jobs)
+  const owner = `job ${job.gid}`
+  assertAnswersInTime(owner, { ...settings, jobs: options })
+  const timing = timingOf(options, owner)
   const { waitResult = false, branchHeaders } = options
   const gid = dtmGid(job.gid)
   const queryPrepared = callback.queryPreparedUrl(job)
   const steps = job.steps.map((_, index) => callback.step(job, index))
+  if (branchHeaders && steps.some(({ direct }) => direct)) {
+    throw new SteppingError(
+      'OPTIONS_INVALID',
+      `Job ${job.gid} has branchHeaders and a direct HTTP step, to which DTM would send them, too. Leave one of them out.`,
+      { gid: job.gid },
+    )
+  }
   const wireOptions = {
     wait_result: waitResult,
     timeout_to_fail: timing.timeoutToFail,

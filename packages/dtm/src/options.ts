@@ -1,6 +1,9 @@
 import { assertNumber, SteppingError } from '@stepping/core'
-import { timingOf } from './job-options.ts'
+import { callersOf } from './callers.ts'
+import type { CallerOptions, Callers } from './callers.ts'
+import { assertAnswersInTime } from './job-options.ts'
 import type { DtmJobOptions } from './job-options.ts'
+import type { LedgerDatabase } from './ledger.ts'
 import { hmacSigner, noSigner } from './signature.ts'
 import type { Signer } from './signature.ts'
 
@@ -24,6 +27,20 @@ export type DtmOptions = {
   readonly parkedRetryMs?: number
   /** Attempts of steps that run at once in this process. Default 500. */
   readonly concurrency?: number
+  /**
+   * Programs in other languages that may have DTM call some of this app's steps, each by a name that
+   * it gives as `key` in the URL.
+   */
+  readonly callers?: Readonly<Record<string, CallerOptions>>
+  /**
+   * Keeps in this database, in the rows of `once`, which steps are done: none is then called again,
+   * and no two attempts run side by side in two processes. Each attempt holds a connection, so give
+   * it a pool of its own. Without it DTM calls a step that is done again when a submit came too late
+   * or when DTM crashed.
+   */
+  readonly ledger?: LedgerDatabase
+  /** How often rows past their safe age are deleted. Default 3,600,000 (an hour). */
+  readonly pruneEveryMs?: number
   /** How long `close()` lets running steps go on before it aborts their signals. Default 10,000. */
   readonly drainMs?: number
 } & Authentication
@@ -47,6 +64,9 @@ export interface DtmSettings {
   readonly server: URL
   readonly callbackUrl: URL
   readonly signer: Signer
+  readonly callers: Callers
+  readonly ledger: LedgerDatabase | undefined
+  readonly pruneEveryMs: number
   readonly jobs: DtmJobOptions
   readonly requestTimeoutMs: number
   readonly answerWithinMs: number
@@ -62,6 +82,9 @@ export function settingsOf(options: DtmOptions): DtmSettings {
     server: urlIn(options, 'server'),
     callbackUrl: urlIn(options, 'callbackUrl'),
     signer: signerOf(options),
+    callers: callersOf(options.callers ?? {}, options.secrets ?? []),
+    ledger: options.ledger,
+    pruneEveryMs: options.pruneEveryMs ?? 3_600_000,
     jobs: options.jobs ?? {},
     requestTimeoutMs: options.requestTimeoutMs ?? 5_000,
     answerWithinMs: options.answerWithinMs ?? 2_000,
@@ -70,13 +93,18 @@ export function settingsOf(options: DtmOptions): DtmSettings {
     concurrency: options.concurrency ?? 500,
     drainMs: options.drainMs ?? 10_000,
   }
-  timingOf(settings.jobs, 'dtm: jobs')
-  for (const name of ['requestTimeoutMs', 'longestRetryMs', 'parkedRetryMs'] as const) {
+  for (const name of [
+    'requestTimeoutMs',
+    'longestRetryMs',
+    'parkedRetryMs',
+    'pruneEveryMs',
+  ] as const) {
     assertNumber('dtm', name, settings[name])
   }
   assertNumber('dtm', 'concurrency', settings.concurrency, { from: 1, to: Infinity, whole: true })
   assertNumber('dtm', 'drainMs', settings.drainMs, { from: 0 })
   assertNumber('dtm', 'answerWithinMs', settings.answerWithinMs, { from: 0 })
+  assertAnswersInTime('dtm: jobs', settings)
   return settings
 }
 
@@ -91,19 +119,10 @@ function urlIn(options: DtmOptions, name: 'server' | 'callbackUrl'): URL {
   )
 }
 
-const shortestSecret = 32
-
-/** What is wrong with secrets is told without them. */
 function signerOf({ secrets, insecure }: DtmOptions): Signer {
-  if (insecure === true && secrets === undefined) return noSigner
-  if (insecure || !Array.isArray(secrets) || secrets.length === 0) {
-    throw invalid('secrets has to be a list of one or more, or insecure true instead of it')
-  }
-  const usable = secrets.every(
-    (secret: unknown) => typeof secret === 'string' && secret.length >= shortestSecret,
-  )
-  if (usable) return hmacSigner(secrets)
-  throw invalid(`each of secrets has to be a text of ${shortestSecret} characters at least`)
+  if (!insecure) return hmacSigner('dtm', secrets)
+  if (secrets === undefined) return noSigner
+  throw invalid('insecure and secrets exclude each other')
 }
 
 function invalid(text: string): SteppingError {

@@ -1,0 +1,38 @@
+import { SteppingError } from '@stepping/core'
+import { hmacSigner } from './signature.ts'
+import type { Signer } from './signature.ts'
+
+/** A program in another language, with a key of its own, that may have DTM call some of our steps. */
+export interface CallerOptions {
+  /** As `DtmOptions.secrets`, and none of those. */
+  readonly secrets: readonly string[]
+  /** The names of the steps that it may call. */
+  readonly steps: readonly string[]
+}
+
+export interface Caller {
+  readonly signer: Signer
+  readonly steps: ReadonlySet<string>
+}
+
+/** By the name that a caller gives in the URL, as `key`. */
+export type Callers = ReadonlyMap<string, Caller>
+
+/** @throws SteppingError `OPTIONS_INVALID` */
+export function callersOf(
+  options: Readonly<Record<string, CallerOptions>>,
+  own: readonly string[],
+): Callers {
+  const callers = new Map<string, Caller>()
+  for (const [name, { secrets, steps }] of Object.entries(options)) {
+    const signer = hmacSigner(`dtm: callers.${name}`, secrets)
+    if (secrets.some((secret) => own.includes(secret))) {
+      throw new SteppingError(
+        'OPTIONS_INVALID',
+        `dtm: callers.${name} has one of this app's own secrets, by which it could call every step. Give it its own.`,
+      )
+    }
+    callers.set(name, { signer, steps: new Set(steps) })
+  }
+  return callers
+}

@@ -1,0 +1,82 @@
+import { isSteppingError, safeAge, SteppingError } from '@stepping/core'
+import type { Database, OnceKey, StepCall, StepOutcome } from '@stepping/core'
+
+/** Any database of the app; only what the ledger needs of it. */
+export type LedgerDatabase = Pick<Database<never>, 'ref' | 'limits' | 'once'> & {
+  transaction<R>(work: (tx: never) => Promise<R>): Promise<R>
+  context(tx: never): Parameters<Database<never>['once']['take']>[0]
+}
+
+/** Beside the keys of the step's own uses of `once`. */
+const doneKey = 'stepping:dtm:done'
+
+/** How long a step rests that could not have its row: another process holds it, or the database is away. */
+const busyMs = 1_000
+
+/** The attempt failed: its row is not to stay. */
+class NotDone extends Error {}
+
+/**
+ * Which steps are done, in a table of the app. DTM calls a step again when a submit comes too late,
+ * when it crashed before it had noted the step, and through another process while the first one is
+ * still at it. Each attempt runs inside a transaction that holds the step's row: a second one waits
+ * for it, in whatever process, and finds the step done, or makes its own attempt.
+ */
+export class Ledger {
+  readonly #database: LedgerDatabase
+  readonly #owner: string
+  /** Done, but the commit of its row failed, or its answer was lost. */
+  readonly #unwritten = new Set<string>()
+
+  /** @throws SteppingError `OPTIONS_INVALID` */
+  constructor(database: LedgerDatabase, owner: string) {
+    const alone = database.limits.parallelTransactions
+    if (alone !== undefined) {
+      throw new SteppingError(
+        'OPTIONS_INVALID',
+        `dtm: the ledger's transactions stay open while steps run, and ${database.ref.name} can have only one (${alone}). Take another database.`,
+      )
+    }
+    this.#database = database
+    this.#owner = owner
+  }
+
+  /** Makes the attempt unless the step is done. Never rejects. */
+  async run(
+    call: StepCall,
+    attempt: (call: StepCall) => Promise<StepOutcome>,
+  ): Promise<StepOutcome> {
+    const id = `${call.gid}/${call.index}`
+    let outcome: StepOutcome | undefined
+    try {
+      await this.#database.transaction(async (tx) => {
+        const stored = await this.#database.once.take(this.#database.context(tx), this.#keyOf(call))
+        if (stored || this.#unwritten.has(id)) return
+        outcome = await attempt(call)
+        if (!outcome.done) throw new NotDone()
+        this.#unwritten.add(id)
+      })
+      this.#unwritten.delete(id)
+      return { done: true }
+    } catch (error) {
+      if (outcome?.done === false) return outcome
+      return busy(call, error)
+    }
+  }
+
+  #keyOf({ gid, index }: StepCall): OnceKey {
+    const notAfter = Date.now() + safeAge.attemptWindowMs
+    return { gid, index, key: doneKey, owner: this.#owner, notAfter }
+  }
+}
+
+/** No failure of the step: it was not begun, or it is done and only that is not written yet. */
+function busy({ gid, name }: StepCall, cause: unknown): StepOutcome {
+  const code = isSteppingError(cause) ? ` (${cause.code})` : ''
+  const error = new SteppingError(
+    'STEP_RETRY',
+    `The ledger did not take step ${name} of job ${gid}${code}.`,
+    { gid, cause },
+  )
+  return { done: false, error, interrupted: false, park: false, retryInMs: busyMs }
+}

@@ -1,0 +1,85 @@
+import { assertGid, hint } from '@stepping/core'
+import type { Participant } from '@stepping/core'
+import type { Answer } from './answer.ts'
+import type { Caller } from './callers.ts'
+import { assertApp, assertCalledFor, failed } from './door.ts'
+import type { Door } from './door.ts'
+import { readBody } from './read-body.ts'
+import { Refusal } from './refusal.ts'
+import { decodeStepMessage } from './step-message.ts'
+import type { StepMessage } from './step-message.ts'
+
+/** A call of a step: how it stands, after an attempt if it is time for one. */
+export async function answerStep(
+  request: Request,
+  params: URLSearchParams,
+  door: Door,
+): Promise<Answer> {
+  const message = await authentic(request, params, door)
+  const participant = door.participant()
+  const attempts = door.attempts()
+  if (!participant || !attempts) return 'unavailable'
+  const { app, gid, index, step: name, args } = message
+  assertApp(app, participant)
+  if (!participant.stepNames.includes(name)) {
+    reportUnknown(name, participant, door)
+    return await failed(gid, door)
+  }
+  const step = { gid, index, name, ...(args !== undefined && { args }) }
+  switch (await attempts.ask(step, door.answerWithinMs)) {
+    case 'done':
+      if (message.last) participant.report({ type: 'job.finished', gid })
+      return 'done'
+    case 'running':
+    case 'waiting':
+      return 'later'
+    case 'failed':
+    case 'parked':
+      return await failed(gid, door)
+    case 'interrupted':
+      return 'unavailable'
+  }
+}
+
+/** @throws Refusal before anything else is done */
+async function authentic(
+  request: Request,
+  params: URLSearchParams,
+  door: Door,
+): Promise<StepMessage> {
+  const caller = callerIn(params, door)
+  const text = await readBody(request, door.maxBodyBytes)
+  const { signer } = caller ?? door
+  if (!signer.verify(text, params.get('mac'))) throw new Refusal(401, 'wrong MAC')
+  const message = decodeStepMessage(text)
+  if (!message || !isGid(message.gid)) throw new Refusal(400, 'names no step')
+  if (caller && !caller.steps.has(message.step))
+    throw new Refusal(403, 'not offered to this caller')
+  assertCalledFor(params, message.gid, `${message.index + 1}`.padStart(2, '0'))
+  return message
+}
+
+/** Another program's; undefined: the app's own. */
+function callerIn(params: URLSearchParams, { callers }: Door): Caller | undefined {
+  const key = params.get('key')
+  if (key === null) return undefined
+  const caller = callers.get(key)
+  if (!caller) throw new Refusal(401, 'unknown key')
+  return caller
+}
+
+function isGid(gid: string): boolean {
+  try {
+    assertGid(gid)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Once for each name: an older process meets it at every try, until a newer one has answered. */
+function reportUnknown(step: string, participant: Participant, { unknownSteps }: Door): void {
+  if (unknownSteps.has(step)) return
+  unknownSteps.add(step)
+  participant.report({ type: 'step.unknown', step, advice: hint(step, participant.stepNames) })
+}

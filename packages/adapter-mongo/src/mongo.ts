@@ -37,8 +37,7 @@ import { openTransaction } from './open-transaction.ts'
 import { prunableRows } from './prune.ts'
 import { schema } from './schema.ts'
 import type { MigrationSet } from './schema.ts'
-import { commitTransaction, runTransaction } from './transaction.ts'
-import type { Proofs } from './transaction.ts'
+import { Transactions } from './transactions.ts'
 import { watch } from './watch.ts'
 
 export interface MongoOptions {
@@ -107,12 +106,13 @@ class DriverDatabase implements MongoDatabase {
   readonly once: OnceRows
   readonly #db: Db
   readonly #client: MongoClient
-  readonly #proofs: Proofs = new WeakSet()
+  readonly #transactions: Transactions
   #meta: Meta | undefined
 
   constructor(db: Db, { name, tenant, prefix = 'stepping_' }: MongoOptions) {
     this.#db = db
     this.#client = clientOf(db)
+    this.#transactions = new Transactions(this.#client)
     this.ref = tenant === undefined ? { name } : { name, tenant }
     this.collections = collectionsOf(prefix)
     this.barrier = mongoBarrier({
@@ -144,19 +144,24 @@ class DriverDatabase implements MongoDatabase {
     work: (session: ClientSession) => Promise<R>,
     options?: TransactionOptions,
   ): Promise<R> {
-    return await runTransaction(this.#client, this.#proofs, work, options)
+    return await this.#transactions.run(work, options)
   }
 
   context(session: ClientSession): MongoContext {
     const { transaction, assertOpen, execute } = openTransaction(this.#db, session)
-    return {
+    const context: Omit<MongoContext, 'commit'> = {
       database: this,
       execute,
       assertUsable: async () => assertOpen(),
-      provedCommit: () => this.#proofs.has(transaction),
+      provedCommit: () => this.#transactions.isProved(transaction),
+    }
+    // What this adapter opened it commits itself, after its work.
+    if (this.#transactions.isOwn(session)) return context as MongoContext
+    return {
+      ...context,
       commit: async () => {
         assertOpen()
-        await commitTransaction(this.#client, this.#proofs, session)
+        await this.#transactions.commit(session)
       },
     }
   }

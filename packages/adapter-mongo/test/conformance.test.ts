@@ -1,4 +1,6 @@
-import { describeDatabase } from '@stepping/conformance'
-import { newest } from './conformance.ts'
+import { describeDatabase, describeTransactionManager } from '@stepping/conformance'
+import { newest, outbox, twoPhases } from './conformance.ts'
 
 describeDatabase(newest)
+describeTransactionManager(outbox(newest))
+describeTransactionManager(twoPhases(newest))

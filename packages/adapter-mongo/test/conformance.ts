@@ -5,13 +5,18 @@ import type {
   OnceRow,
   OpenDatabase,
   Probe,
+  TransactionManagerHarness,
 } from '@stepping/conformance'
+import { selfTm } from '@stepping/self-tm'
 import { freshMongoDatabase } from '@stepping/test-support'
 import * as newestDriver from 'mongodb'
 import type { ClientSession, Db, MongoClient } from 'mongodb'
 import * as lowestDriver from 'mongodb-lowest'
 import { inject } from 'vitest'
 import { mongo } from '../src/index.ts'
+import type { MongoDatabase } from '../src/index.ts'
+
+type Data = DatabaseHarness<ClientSession, MongoDatabase>
 
 interface Note {
   readonly text: string
@@ -23,11 +28,55 @@ export const newest = harness('the MongoDB driver', newestDriver)
 
 export const lowest = harness('the MongoDB driver 6.5', lowestDriver)
 
-function harness(name: string, driver: Driver): DatabaseHarness<ClientSession> {
+const impatient = { pollMs: 50, leaseMs: 2_000, drainMs: 200, queryPreparedAfterMs: 300 }
+
+type Manager = TransactionManagerHarness<ClientSession, MongoDatabase>
+
+/** The jobs beside the data. */
+export function outbox(data: Data): Manager {
+  return {
+    name: 'self-TM in the same database',
+    data,
+    async open({ database }) {
+      const manager = () => selfTm({ database, ...impatient })
+      await manager().migrate!()
+      return { manager, enlists: { always: true }, close: async () => {} }
+    },
+  }
+}
+
+/** The jobs in another database of the server. */
+export function twoPhases(data: Data): Manager {
+  return {
+    name: 'self-TM in another MongoDB database',
+    data,
+    async open() {
+      const fresh = freshMongoDatabase(inject('mongoUrl'), 'jobs')
+      const client = new newestDriver.MongoClient(fresh.url)
+      const database = mongo(client.db(), { name: 'jobs' })
+      await database.migrate()
+      const manager = () => selfTm({ database, ...impatient })
+      await manager().migrate!()
+      return {
+        manager,
+        enlists: { lacking: 'the jobs are in another database' },
+        async close() {
+          await fresh.drop()
+          await client.close()
+        },
+      }
+    },
+  }
+}
+
+function harness(name: string, driver: Driver): Data {
   return { name, open: () => openOver(driver) }
 }
 
-async function openOver({ MongoClient, MongoError }: Driver): Promise<OpenDatabase<ClientSession>> {
+async function openOver({
+  MongoClient,
+  MongoError,
+}: Driver): Promise<OpenDatabase<ClientSession, MongoDatabase>> {
   const fresh = freshMongoDatabase(inject('mongoUrl'), 'conformance')
   const raw = new newestDriver.MongoClient(fresh.url)
   const probed = raw.db()
@@ -53,7 +102,7 @@ function opened(
   client: MongoClient,
   db: Db,
   MongoError: Driver['MongoError'],
-): Omit<OpenDatabase<ClientSession>, 'loseCommit' | 'probe' | 'close'> {
+): Omit<OpenDatabase<ClientSession, MongoDatabase>, 'loseCommit' | 'probe' | 'close'> {
   const notes = db.collection<Note>('notes')
   return {
     over: ({ name, tables }) =>

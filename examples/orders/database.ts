@@ -1,7 +1,7 @@
 import { crashAfterCommit } from './crash-after-commit.ts'
 import type { ShopDatabase } from './shop-database.ts'
 
-/** The shop shows all of them. A real one would have one of these files, and import it. */
+/** To show all of them. A real shop has one of these files, and imports it. */
 const databases: Record<string, () => Promise<ShopDatabase>> = {
   pglite: () => import('./databases/postgres.ts'),
   postgres: () => import('./databases/postgres.ts'),
@@ -12,15 +12,6 @@ const databases: Record<string, () => Promise<ShopDatabase>> = {
 
 const { DATABASE = 'pglite', CRASH_AFTER_COMMIT } = process.env
 
-export const {
-  shopDatabase,
-  insertOrder,
-  takeFromStock,
-  addToSales,
-  listOrders,
-  listSales,
-  createTables,
-  closeDatabase,
-} = await databases[DATABASE]!()
+export const shop: ShopDatabase = await databases[DATABASE]!()
 
-if (CRASH_AFTER_COMMIT) crashAfterCommit(shopDatabase, Number(CRASH_AFTER_COMMIT))
+if (CRASH_AFTER_COMMIT) crashAfterCommit(shop.database, Number(CRASH_AFTER_COMMIT))

@@ -17,7 +17,7 @@ export interface Sale {
 /** What each file in `databases` exports. `tx` is a transaction of the library that it uses. */
 export interface ShopDatabase {
   /** The database, as jobs are tied to its transactions and kept in it. */
-  readonly shopDatabase: Database<unknown> & NonNullable<SelfTmOptions['database']>
+  readonly database: Database<unknown> & NonNullable<SelfTmOptions['database']>
 
   insertOrder(tx: unknown, order: Order): Promise<void>
   /** @returns whether there were as many */
@@ -29,5 +29,5 @@ export interface ShopDatabase {
 
   /** What a real app leaves to its migration tool, and ten teapots to sell. */
   createTables(): Promise<void>
-  closeDatabase(): Promise<void>
+  close(): Promise<void>
 }

@@ -7,15 +7,7 @@ import { json } from 'node:stream/consumers'
 import { createStepping, httpStep } from '@stepping/core'
 import { selfTm } from '@stepping/self-tm'
 import { z } from 'zod'
-import {
-  closeDatabase,
-  createTables,
-  insertOrder,
-  listOrders,
-  listSales,
-  shopDatabase,
-  takeFromStock,
-} from './database.ts'
+import { shop } from './database.ts'
 import type { Order } from './shop-database.ts'
 import { recordSale, sendConfirmation } from './steps.ts'
 
@@ -23,8 +15,8 @@ const { SHIPPING_URL, LEASE_MS = '10000', PORT = '0' } = process.env
 
 const stepping = createStepping({
   app: 'shop',
-  tm: selfTm({ database: shopDatabase, leaseMs: Number(LEASE_MS) }),
-  databases: [shopDatabase],
+  tm: selfTm({ database: shop.database, leaseMs: Number(LEASE_MS) }),
+  databases: [shop.database],
   steps: [recordSale, sendConfirmation],
 })
 
@@ -32,15 +24,15 @@ const orderInput = z.object({ sku: z.string(), quantity: z.int().positive(), ema
 
 /** Stores the order and what it leads to: both, or neither. */
 async function placeOrder({ sku, quantity, email }: z.infer<typeof orderInput>): Promise<Order> {
-  return await stepping.transaction(shopDatabase, async (tx, job) => {
+  return await stepping.transaction(shop.database, async (tx, job) => {
     const order = { id: randomUUID(), sku, quantity, email }
-    await insertOrder(tx, order)
+    await shop.insertOrder(tx, order)
     job
       .addStep(httpStep, { url: `${SHIPPING_URL}/shipments`, json: order })
       .addStep(recordSale, { sku, units: quantity })
       .addStep(sendConfirmation, order)
 
-    const taken = await takeFromStock(tx, sku, quantity)
+    const taken = await shop.takeFromStock(tx, sku, quantity)
     if (!taken) throw new OutOfStock(`there are not ${quantity} x ${sku} in stock`)
     return order
   })
@@ -56,9 +48,9 @@ async function answer(request: IncomingMessage): Promise<{ status: number; body:
       return { status: 201, body: await placeOrder(input.data) }
     }
     case 'GET /orders':
-      return { status: 200, body: await listOrders() }
+      return { status: 200, body: await shop.listOrders() }
     case 'GET /sales':
-      return { status: 200, body: await listSales() }
+      return { status: 200, body: await shop.listSales() }
     case 'GET /health':
       return { status: 200, body: await stepping.health() }
     default:
@@ -78,7 +70,7 @@ async function respond(request: IncomingMessage, response: ServerResponse): Prom
   response.end(`${JSON.stringify(body)}\n`)
 }
 
-await createTables()
+await shop.createTables()
 await stepping.migrate()
 await stepping.start()
 
@@ -89,4 +81,4 @@ console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).p
 await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
 await once(server.close(), 'close')
 await stepping.close()
-await closeDatabase()
+await shop.close()

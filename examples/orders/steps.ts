@@ -1,7 +1,7 @@
 import { defineStep } from '@stepping/core'
 import { createTransport } from 'nodemailer'
 import { z } from 'zod'
-import { addToSales, shopDatabase } from './database.ts'
+import { shop } from './database.ts'
 
 const mailer = createTransport(process.env['SMTP_URL'])
 
@@ -10,7 +10,7 @@ export const recordSale = defineStep({
   name: 'RecordSale',
   args: z.object({ sku: z.string(), units: z.int() }),
   async run({ args: { sku, units }, once }) {
-    await once(shopDatabase, (tx) => addToSales(tx, sku, units))
+    await once(shop.database, (tx) => shop.addToSales(tx, sku, units))
   },
 })
 

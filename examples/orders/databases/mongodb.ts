@@ -9,7 +9,7 @@ const orders = db.collection<{ _id: string } & Omit<Order, 'id'>>('orders')
 const stock = db.collection<{ _id: string; units: number }>('stock')
 const sales = db.collection<{ _id: string; units: number }>('sales')
 
-export const shopDatabase = mongo(db, { name: 'shop' })
+export const database = mongo(db, { name: 'shop' })
 
 export async function insertOrder(session: ClientSession, order: Order): Promise<void> {
   const { id, ...rest } = order
@@ -56,6 +56,6 @@ export async function createTables(): Promise<void> {
   await stock.updateOne(teapot, { $setOnInsert: { units: 10 } }, { upsert: true })
 }
 
-export async function closeDatabase(): Promise<void> {
+export async function close(): Promise<void> {
   await client.close()
 }

@@ -24,7 +24,7 @@ const pool = createPool(process.env['DATABASE_URL']!)
 const db = drizzle({ client: pool })
 type Tx = Pick<typeof db, 'insert' | 'update'>
 
-export const shopDatabase = drizzleMysql(db, { name: 'shop' })
+export const database = drizzleMysql(db, { name: 'shop' })
 
 export async function insertOrder(tx: Tx, order: Order): Promise<void> {
   await tx.insert(orders).values(order)
@@ -64,6 +64,6 @@ export async function createTables(): Promise<void> {
   await db.insert(stock).ignore().values({ sku: 'teapot', units: 10 })
 }
 
-export async function closeDatabase(): Promise<void> {
+export async function close(): Promise<void> {
   await pool.end()
 }

@@ -25,7 +25,7 @@ const client =
 type Db = PgDatabase<PgQueryResultHKT>
 const db: Db = client instanceof Pool ? drizzlePool(client) : drizzlePglite(client)
 
-export const shopDatabase = drizzlePostgres(db, { name: 'shop' })
+export const database = drizzlePostgres(db, { name: 'shop' })
 
 export async function insertOrder(tx: Db, order: Order): Promise<void> {
   await tx.insert(orders).values(order)
@@ -65,6 +65,6 @@ export async function createTables(): Promise<void> {
   await db.insert(stock).values({ sku: 'teapot', units: 10 }).onConflictDoNothing()
 }
 
-export async function closeDatabase(): Promise<void> {
+export async function close(): Promise<void> {
   await (client instanceof Pool ? client.end() : client.close())
 }

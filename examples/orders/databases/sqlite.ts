@@ -19,7 +19,7 @@ client.pragma('journal_mode = wal')
 const db = drizzle({ client })
 type Tx = Pick<typeof db, 'insert' | 'update'>
 
-export const shopDatabase = drizzleSqlite(db, { name: 'shop' })
+export const database = drizzleSqlite(db, { name: 'shop' })
 
 export async function insertOrder(tx: Tx, order: Order): Promise<void> {
   await tx.insert(orders).values(order)
@@ -58,6 +58,6 @@ export async function createTables(): Promise<void> {
   await db.insert(stock).values({ sku: 'teapot', units: 10 }).onConflictDoNothing()
 }
 
-export async function closeDatabase(): Promise<void> {
+export async function close(): Promise<void> {
   client.close()
 }

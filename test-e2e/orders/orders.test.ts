@@ -16,7 +16,8 @@ function start(args: readonly string[], env: Record<string, string> = {}): Child
 
 async function expectAllObserved(example: Child): Promise<void> {
   const { code } = await example.exit
-  expect(code, [...example.lines, ...example.errorLines].join('\n')).toBe(0)
+  const printed = [...example.lines, ...example.errorLines].join('\n')
+  expect(code, `It printed:\n${printed}`).toBe(0)
 }
 
 // PGlite is what `pnpm start` takes, which is run by itself.

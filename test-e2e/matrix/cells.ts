@@ -78,11 +78,11 @@ export function whyNot(cell: Cell, scenario: Scenario): string | undefined {
   if (outbox && scenario === 'crash after the submit') {
     return 'on the outbox path there is no submit'
   }
+  if (scenario === 'late commit' && ['pglite', 'sqlite'].includes(productOf(cell.library))) {
+    return 'nothing can be decided beside an open transaction: there is one writer'
+  }
   if (isSingle(cell.library) || (cell.store && isSingle(cell.store))) {
     if (scenario === 'two workers') return 'only one process can have this database open'
-    if (scenario === 'late commit' && isSingle(cell.library)) {
-      return 'nothing can be asked beside the open transaction: there is one connection'
-    }
   }
   return undefined
 }

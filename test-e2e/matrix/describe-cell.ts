@@ -36,7 +36,7 @@ export function describeCell(cell: Cell): void {
       await stage.close()
     })
 
-    test('is played to the end', { timeout: 120_000 }, async () => {
+    test('is played to the end', { timeout: 240_000 }, async () => {
       await play(cell, stage, did)
       const last = stage.run({ DO: 'settle,rows,close' })
       orders = await rowsOf(last, 'orders')

@@ -1,5 +1,6 @@
 import type { AnyDatabase, Database, Stepping, TransactionManager } from '@stepping/core'
-import { selfTm, sqlJobStore } from '@stepping/self-tm'
+import { mongoJobStore, selfTm, sqlJobStore } from '@stepping/self-tm'
+import type { AnyMongoDatabase, JobStore } from '@stepping/self-tm'
 import { isSqlDatabase } from '@stepping/sql'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AppEnvironment } from './app.ts'
@@ -29,10 +30,9 @@ export async function openTransactionManager(
 ): Promise<OpenTransactionManager> {
   const store = env.STORE_LIBRARY && (await openStore(env.STORE_LIBRARY, env.STORE_URL!))
   const database: AnyDatabase = store ? store.database : orders
-  if (!isSqlDatabase(database)) throw new Error(`no store for ${database.dialect}`)
   return {
     tm: selfTm({
-      store: crash.store(sqlJobStore(database, { queryPreparedAfterMs: 300 })),
+      store: crash.store(jobStore(database)),
       leaseMs: 1_000,
       pollMs: 200,
     }),
@@ -46,6 +46,12 @@ export async function openTransactionManager(
       }
     },
   }
+}
+
+function jobStore(database: AnyDatabase): JobStore {
+  const options = { queryPreparedAfterMs: 300 }
+  if (isSqlDatabase(database)) return sqlJobStore(database, options)
+  return mongoJobStore(database as AnyMongoDatabase, options)
 }
 
 /** Registered under another name than the orders, whose tables it does not share. */

@@ -28,9 +28,23 @@ export const drizzleLibsql: Library = {
     const db = overLibsql({ client })
     const library = opened<'async'>(db, name, async () => client.close())
     const ownTransaction: OpenLibrary['ownTransaction'] = async (work) =>
-      await db.transaction((tx) => work(tx, library.database.context(tx)))
+      await whileLocked(() =>
+        db.transaction((tx) => work(tx, library.database.context(tx)), { behavior: 'immediate' }),
+      )
     return { ...library, ownTransaction }
   },
+}
+
+/** A transaction of one's own gets no turn for the write lock: it is refused while another one has it. */
+async function whileLocked<R>(begin: () => Promise<R>): Promise<R> {
+  for (;;) {
+    try {
+      return await begin()
+    } catch (error) {
+      if (!`${(error as Error).message}`.startsWith('SQLITE_BUSY')) throw error
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
 }
 
 function opened<K extends 'sync' | 'async'>(

@@ -12,6 +12,10 @@ const libraries = {
   ],
   'drizzle pglite': ['pglite', async () => (await import('./drizzle-postgres.ts')).drizzlePglite],
   pg: ['postgres', async () => (await import('./pg.ts')).nodePostgres],
+  'sequelize postgres': [
+    'postgres',
+    async () => (await import('./sequelize.ts')).sequelizePostgres,
+  ],
   'drizzle mysql2': ['mysql', async () => (await import('./drizzle-mysql.ts')).drizzleMysql2],
   mysql2: ['mysql', async () => (await import('./mysql2.ts')).mysql2Pool],
   'drizzle better-sqlite3': [

@@ -1,0 +1,34 @@
+import { sequelize } from '@stepping/adapter-sequelize'
+import { QueryTypes, Sequelize } from 'sequelize'
+import type { Transaction } from 'sequelize'
+import type { Library, OpenLibrary, Row } from '../library.ts'
+
+export const sequelizePostgres: Library = {
+  open: (url, name) => opened(new Sequelize(url, { logging: false }), name),
+}
+
+async function opened(db: Sequelize, name = 'orders'): Promise<OpenLibrary> {
+  const database = sequelize(db, { name })
+  const library: OpenLibrary<Transaction> = {
+    database,
+    async createTables() {
+      for (const table of ['orders', 'ledger']) {
+        await db.query(
+          `create table if not exists ${table} (gid varchar(128) not null, what varchar(128) not null)`,
+        )
+      }
+    },
+    insert: async (transaction, table, { gid, what }) =>
+      void (await db.query(`insert into ${table} values (?, ?)`, {
+        replacements: [gid, what],
+        transaction,
+      })),
+    rows: async (table) =>
+      await db.query<Row>(`select gid, what from ${table}`, { type: QueryTypes.SELECT }),
+    ownTransaction: async (work) =>
+      await db.transaction((transaction) => work(transaction, database.context(transaction))),
+    begin: async () => ({ tx: await db.transaction(), end: async () => {} }),
+    close: () => db.close(),
+  }
+  return library as OpenLibrary
+}

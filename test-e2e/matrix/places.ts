@@ -18,7 +18,7 @@ export async function freshPlace(product: Product, label: string): Promise<Place
     case 'mysql':
       return await freshMysqlDatabase(inject('mysqlUrl'), label)
     case 'mongodb':
-      return await freshMongoDatabase(inject('mongoUrl'), label)
+      return freshMongoDatabase(inject('mongoUrl'), label)
     case 'pglite':
     case 'sqlite':
       return await freshFolder()

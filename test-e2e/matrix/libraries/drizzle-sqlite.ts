@@ -41,7 +41,7 @@ async function whileLocked<R>(begin: () => Promise<R>): Promise<R> {
     try {
       return await begin()
     } catch (error) {
-      if (!`${(error as Error).message}`.startsWith('SQLITE_BUSY')) throw error
+      if (!(error as Error).message.startsWith('SQLITE_BUSY')) throw error
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   }
@@ -57,8 +57,11 @@ function opened<K extends 'sync' | 'async'>(
     database: database as never,
     async createTables() {
       for (const table of ['orders', 'ledger']) {
-        await db.run(
-          sql.raw(`create table if not exists ${table} (gid text not null, what text not null)`),
+        // Synchronous or not, as the driver is.
+        await Promise.resolve(
+          db.run(
+            sql.raw(`create table if not exists ${table} (gid text not null, what text not null)`),
+          ),
         )
       }
     },
@@ -66,5 +69,5 @@ function opened<K extends 'sync' | 'async'>(
     rows: async (table) => await db.select().from(tables[table]),
     close,
   }
-  return library as OpenLibrary
+  return library
 }

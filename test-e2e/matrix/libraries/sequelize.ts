@@ -30,5 +30,5 @@ async function opened(db: Sequelize, name = 'orders'): Promise<OpenLibrary> {
     begin: async () => ({ tx: await db.transaction(), end: async () => {} }),
     close: () => db.close(),
   }
-  return library as OpenLibrary
+  return library
 }

@@ -21,10 +21,16 @@ export interface AppOptions {
   /** Where the jobs are stored. */
   readonly store: AnySqlDatabase
   readonly steps?: SteppingOptions['steps']
+  readonly leaseMs?: number
 }
 
 /** Migrated and started, with short times; closed when the test ends. */
-export async function startApp({ databases, store, steps = [] }: AppOptions): Promise<App> {
+export async function startApp({
+  databases,
+  store,
+  steps = [],
+  leaseMs = 10_000,
+}: AppOptions): Promise<App> {
   const notes: string[] = []
   const events: SteppingEvent[] = []
   const note = defineStep({
@@ -34,7 +40,7 @@ export async function startApp({ databases, store, steps = [] }: AppOptions): Pr
   })
   const stepping = createStepping({
     app: 'shop',
-    tm: selfTm({ database: store, pollMs: 50, queryPreparedAfterMs: 300 }),
+    tm: selfTm({ database: store, pollMs: 50, queryPreparedAfterMs: 300, leaseMs }),
     databases,
     steps: [note, ...steps],
     logger: silentLogger,

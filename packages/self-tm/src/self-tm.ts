@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { assertNumber, isSteppingError, SteppingError } from '@stepping/core'
 import type {
   AnyDatabase,
@@ -16,6 +15,7 @@ import { jobAdmin } from './job-admin.ts'
 import { answeredWithin } from './deadline.ts'
 import { Listener } from './listener.ts'
 import { Notifier } from './notifier.ts'
+import { outside } from './outside.ts'
 import { databaseJobStore } from './store/database-job-store.ts'
 import type { AnyMongoDatabase } from './store/mongo/mongo-database.ts'
 import type { SqlJobStoreOptions } from './store/sql-job-store.ts'
@@ -79,7 +79,7 @@ class SelfTransactionManager implements TransactionManager {
   readonly #unanswered = new WeakSet<JobRecord>()
   /**
    * Runs work outside of the request that added a job: its step must not see that request's
-   * transaction as open around it, or anything else that the app keeps in AsyncLocalStorage.
+   * transaction as open around it, or anything else that the app keeps for it.
    */
   #outside: (work: () => void) => void = (work) => work()
   #participant: Participant | undefined
@@ -108,7 +108,7 @@ class SelfTransactionManager implements TransactionManager {
     await this.#store.assertReady()
     this.#participant = participant
     if (!execute) return
-    this.#outside = AsyncLocalStorage.snapshot()
+    this.#outside = outside()
     const { concurrency, leaseMs, pollMs, drainMs, pruneEveryMs } = this.#options
     const worker = new Worker({
       store: this.#store,

@@ -1,0 +1,3 @@
+declare module 'cls-hooked' {
+  export function createNamespace(name: string): { get(key: string): unknown }
+}

@@ -1,0 +1,144 @@
+import { newGid } from '@stepping/core'
+import type { BarrierKey } from '@stepping/core'
+import type { CommittableSqlContext, SqlDatabase } from '@stepping/sql'
+import { freshDatabase } from '@stepping/test-support'
+import { DataTypes, QueryTypes, Sequelize } from 'sequelize'
+import type { Model, ModelStatic, Options, Transaction } from 'sequelize'
+import { inject, onTestFinished, vi } from 'vitest'
+import { sequelize } from '../src/index.ts'
+import type { SequelizeOptions, SequelizeTransactionOptions } from '../src/index.ts'
+
+export type TestDatabase = SqlDatabase<
+  Transaction,
+  SequelizeTransactionOptions,
+  CommittableSqlContext
+>
+export type Orders = ModelStatic<Model<{ sku: string }>>
+
+/** One database of the test's own, and a look at it by another route. */
+export interface Harness {
+  readonly url: string
+  readonly db: Sequelize
+  readonly orders: Orders
+  readonly database: TestDatabase
+  readonly query: (text: string, values?: unknown[]) => Promise<Record<string, unknown>[]>
+  /** The reasons in the barrier under this gid. */
+  readonly barrier: (gid: string) => Promise<unknown[]>
+  readonly skus: () => Promise<unknown[]>
+  /** The gids of the jobs that are stored and not over. */
+  readonly openJobs: () => Promise<unknown[]>
+  readonly close: () => Promise<void>
+}
+
+export interface HarnessOptions extends Partial<SequelizeOptions> {
+  /** Uses this database instead of a fresh one; whoever made it drops it. */
+  readonly url?: string
+  /** Of the instance under test. */
+  readonly config?: Options
+}
+
+export interface Product {
+  readonly name: string
+  open(options?: HarnessOptions): Promise<Harness>
+}
+
+export const postgres: Product = {
+  name: 'PostgreSQL',
+  async open(options = {}) {
+    const { url: given, config, ...rest } = options
+    const fresh = given === undefined ? await freshDatabase(inject('postgresUrl')) : undefined
+    return await harness(given ?? fresh!.url, config, rest, 'stepping.', async () => {
+      await fresh?.drop()
+    })
+  },
+}
+
+export const products: readonly Product[] = [postgres]
+
+/** With a table of orders, migrated. */
+async function harness(
+  url: string,
+  config: Options = {},
+  options: Partial<SequelizeOptions>,
+  tables: string,
+  drop: () => Promise<void>,
+): Promise<Harness> {
+  const db = new Sequelize(url, { logging: false, ...config, pool: { max: 10, ...config.pool } })
+  const probe = new Sequelize(url, { logging: false, pool: { max: 2 } })
+  const query: Harness['query'] = async (text, replacements = []) =>
+    await probe.query(text, { replacements, type: QueryTypes.SELECT })
+  const column = async (text: string, values?: unknown[]): Promise<unknown[]> =>
+    (await query(text, values)).map((row) => Object.values(row)[0])
+  const orders: Orders = db.define(
+    'orders',
+    {
+      id: { type: DataTypes.INTEGER, primaryKey: true, autoIncrement: true },
+      sku: { type: DataTypes.STRING(100), unique: true },
+    },
+    { timestamps: false, freezeTableName: true },
+  )
+  const database = sequelize(db, { name: 'orders', ...options })
+  await orders.sync({ logging: false })
+  await database.migrate()
+  return {
+    url,
+    db,
+    orders,
+    database,
+    query,
+    barrier: (gid) => column(`select reason from ${tables}barrier where gid = ?`, [gid]),
+    skus: () => column(`select sku from orders order by id`),
+    openJobs: () =>
+      column(
+        `select gid from ${tables}job where state in ('prepared', 'submitted', 'parked') order by gid`,
+      ),
+    async close() {
+      await Promise.all([db.close(), probe.close()])
+      await drop()
+    },
+  }
+}
+
+/** The same, closed when the test ends. */
+export async function openForTest(product: Product, options?: HarnessOptions): Promise<Harness> {
+  const h = await product.open(options)
+  onTestFinished(() => h.close())
+  return h
+}
+
+/** A transaction as users write it who commit by hand; `work` ends it, or leaves that to its rejection. */
+export async function begun<R>(
+  { db }: Pick<Harness, 'db'>,
+  work: (t: Transaction) => Promise<R>,
+): Promise<R> {
+  const t = await db.transaction()
+  try {
+    return await work(t)
+  } catch (error) {
+    await t.rollback().catch(() => {}) // its COMMIT was refused
+    throw error
+  }
+}
+
+/** The same, with its COMMIT. */
+export async function committed<R>(
+  h: Pick<Harness, 'db'>,
+  work: (t: Transaction) => Promise<R>,
+): Promise<R> {
+  return await begun(h, async (t) => {
+    const value = await work(t)
+    await t.commit()
+    return value
+  })
+}
+
+/** A new gid with a day left. */
+export async function newKey(database: TestDatabase): Promise<BarrierKey> {
+  return { gid: newGid(), notAfter: Date.now() + 86_400_000, identity: await database.identity() }
+}
+
+/** Sequelize says on the console that a COMMIT or ROLLBACK failed. */
+export function expectWarnings(): void {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+  onTestFinished(() => warn.mockRestore())
+}

@@ -5,6 +5,11 @@ import type { Tables } from '../table-name.ts'
 import { now, nowPlus } from './clock.ts'
 import { join, list } from './literal.ts'
 
+/*
+ * The indexes are named: a small table would be read whole, and wait for the rows of every
+ * transaction that is open.
+ */
+
 /** By id, which grows with the time of insertion, so no index on the time is needed. */
 export function listBarrier({ barrier }: Tables, afterId: string, limit: number): Statement {
   return sql`
@@ -13,7 +18,8 @@ export function listBarrier({ barrier }: Tables, afterId: string, limit: number)
 }
 
 export function deleteBarrier({ barrier }: Tables, ids: readonly string[]): Statement {
-  return sql`delete from ${barrier} where id in (${join(ids.map(number), ', ')})`
+  return sql`
+    delete b from ${barrier} b force index (primary) where b.id in (${join(ids.map(number), ', ')})`
 }
 
 export function listOnce(
@@ -29,16 +35,16 @@ export function listOnce(
 
 export function markOnceOver({ once }: Tables, owner: string, gids: readonly string[]): Statement {
   return sql`
-    update ${once} set over_at = ${now}
+    update ${once} force index (uniq_once) set over_at = ${now}
     where over_at is null and owner = ${owner} and gid in ${list(gids)}`
 }
 
-/** The index on over_at keeps it off the rows of attempts that run. The inner select twice, because MySQL wants it so. */
 export function deleteOnceOver({ once }: Tables, limit: number): Statement {
   return sql`
-    delete from ${once} where id in (select id from (
-      select id from ${once} where over_at < ${nowPlus(-onceRetentionMs)} order by over_at limit ${limit}
-    ) as old)`
+    delete o from (
+      select id from ${once} force index (once_over)
+      where over_at < ${nowPlus(-onceRetentionMs)} order by over_at limit ${limit}
+    ) old straight_join ${once} o force index (primary) on o.id = old.id`
 }
 
 /** As a number of any size: compared as a text it would not find the index. */

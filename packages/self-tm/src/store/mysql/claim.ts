@@ -40,14 +40,15 @@ async function claimDue(
     const picked = (await execute(dueJobs(tables, request))).rows
     if (picked.length === 0) return []
     await execute(sql`
-      update ${tables.table('job')} set lease_owner = ${owner}, lease_token = lease_token + 1,
+      update ${tables.table('job')} force index (primary) set lease_owner = ${owner}, lease_token = lease_token + 1,
         attempts = attempts + (lease_until is not null and state = 'submitted'),
         lease_until = ${nowPlus(leaseMs)}
       where gid in ${list(picked.map((row) => row['gid'] as string))}`)
     return picked.map((row) => ({
       ...row,
       lease_token: Number(row['lease_token']) + 1,
-      attempts: Number(row['attempts']) + Number(row['cut_off']),
+      attempts:
+        Number(row['attempts']) + (row['state'] === 'submitted' ? Number(row['cut_off']) : 0),
     }))
   })
 }
@@ -64,7 +65,7 @@ function dueJobs(
   return sql`
     select gid, lease_token, state, cast(steps as binary) as steps, j.cursor, attempts,
       cast(j.database as binary) as \`database\`,
-      (lease_until is not null and state = 'submitted') as cut_off
+      lease_until is not null as cut_off
     from ${tables.table('job')} j force index (job_due)
     where ${isDue(request)} order by due_at limit ${request.limit} for update skip locked`
 }
@@ -110,15 +111,27 @@ function nextOf(
   }
 }
 
-/** Which were prolonged is read afterwards: a token that is still the holder's was so before. */
+/**
+ * Looks first which rows there are: one that is not committed yet would be waited for, and with it
+ * the leases of all the others.
+ */
 export async function renewLeases(
   database: AnySqlDatabase,
   held: readonly HeldLease[],
   leaseMs: number,
 ): Promise<readonly Row[]> {
   const job = database.tables.table('job')
-  const each = held.map(({ gid, token }) => sql`gid = ${gid} and lease_token = ${token}`)
-  const mine = sql`lease_until is not null and (${join(each, ' or ')})`
-  await database.run(sql`update ${job} set lease_until = ${nowPlus(leaseMs)} where ${mine}`)
-  return (await database.run(sql`select gid from ${job} where ${mine}`)).rows
+  const mine = async (): Promise<readonly Row[]> =>
+    (await database.run(sql`select gid, lease_token from ${job} where ${isHeld(held)}`)).rows
+  const seen = await mine()
+  if (seen.length === 0) return []
+  const { affected } = await database.run(sql`
+    update ${job} force index (primary) set lease_until = ${nowPlus(leaseMs)}
+    where ${isHeld(seen.map((row) => ({ gid: row['gid'] as string, token: Number(row['lease_token']) })))}`)
+  return affected === seen.length ? seen : await mine()
+}
+
+function isHeld(leases: readonly HeldLease[]): Statement {
+  const each = leases.map(({ gid, token }) => sql`gid = ${gid} and lease_token = ${token}`)
+  return sql`lease_until is not null and (${join(each, ' or ')})`
 }

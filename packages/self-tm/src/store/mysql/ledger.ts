@@ -24,20 +24,20 @@ export function findJob({ table }: Tables, gid: string): Statement {
 /** Never touches a lease: whoever holds it goes on, and its failure is followed by the retry. */
 export async function retryJob(database: AnySqlDatabase, gid: string): Promise<readonly Row[]> {
   const job = database.tables.table('job')
+  const isActive = sql`gid = ${gid} and state in ('prepared', 'submitted', 'parked')`
+  // One that is not committed yet would be waited for.
+  const seen = await database.run(sql`select gid from ${job} where ${isActive}`)
+  if (seen.rows.length === 0) return []
   return await database.atomically(async (execute) => {
-    // Its own change may change nothing, so what it counts says nothing.
-    const { rows } = await execute(sql`
-      select gid from ${job}
-      where gid = ${gid} and state in ('prepared', 'submitted', 'parked') for update`)
-    if (rows.length > 0) {
-      await execute(sql`
-        update ${job} set
-          attempts = if(state = 'parked', 0, attempts),
-          state = if(state = 'parked', 'submitted', state),
-          retry_now = coalesce(lease_until > ${now}, 0),
-          due_at = if(lease_until > ${now}, due_at, ${now})
-        where gid = ${gid}`)
-    }
+    // The change may change nothing, so what it counts says nothing.
+    const { rows } = await execute(sql`select gid from ${job} where ${isActive} for update`)
+    await execute(sql`
+      update ${job} set
+        attempts = if(state = 'parked', 0, attempts),
+        state = if(state = 'parked', 'submitted', state),
+        retry_now = coalesce(lease_until > ${now}, 0),
+        due_at = if(lease_until > ${now}, due_at, ${now})
+      where ${isActive}`)
     return rows
   })
 }
@@ -88,7 +88,10 @@ async function pruneTable(
     select gid from ${table} where finished_at < ${nowPlus(-keepMs)} order by finished_at limit ${limit}`)
   if (rows.length === 0) return 0
   const gids = rows.map((row) => row['gid'] as string)
-  return (await database.run(sql`delete from ${table} where gid in ${list(gids)}`)).affected
+  return (
+    await database.run(sql`
+    delete j from ${table} j force index (primary) where j.gid in ${list(gids)}`)
+  ).affected
 }
 
 export function listAmong(

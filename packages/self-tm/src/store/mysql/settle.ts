@@ -12,8 +12,9 @@ import type { Settlement } from '../job-store.ts'
  * The server counts the rows that it wrote and does not name them. Where it wrote all, that says it;
  * else no gid is returned, and the caller reads where each row stands.
  *
- * Each statement goes through the primary key in its order, whoever sends it: two batches that share
- * two rows do not deadlock.
+ * Each statement goes through the primary key in its order, whoever sends it, so that two batches
+ * which share two rows do not deadlock. A small table would else be read whole, and wait for the rows
+ * of every transaction that is open.
  */
 export async function settleJobs(
   database: AnySqlDatabase,
@@ -38,13 +39,14 @@ async function deleteFinished(
   const { table } = database.tables
   const done = sql`keep = 0 and ${isHeld(finished)}`
   const remove = async (execute: Execute): Promise<number> =>
-    (await execute(sql`delete j from ${table('job')} j where ${done}`)).affected
+    (await execute(sql`delete j from ${table('job')} j force index (primary) where ${done}`))
+      .affected
   if (!keepHistory) return await remove((statement) => database.run(statement))
   return await database.atomically(async (execute) => {
     await execute(sql`
       insert ignore into ${table('history')} (gid, app, state, steps, last_error, created_at, finished_at)
       select gid, app, 'finished', steps, last_error, created_at, ${now}
-      from ${table('job')} j where ${done} order by gid for update`)
+      from ${table('job')} j force index (primary) where ${done} order by gid for update`)
     return await remove(execute)
   })
 }
@@ -62,7 +64,7 @@ async function changeJobs(
     return cases.length === 0 ? [] : [sql`${name} = case j.gid ${join(cases)} else ${name} end`]
   })
   const { affected } = await database.run(sql`
-    update ${database.tables.table('job')} j set ${join(assignments, ', ')}
+    update ${database.tables.table('job')} j force index (primary) set ${join(assignments, ', ')}
     where ${isHeld(settlements)}`)
   return affected
 }

@@ -1,0 +1,26 @@
+import type { Random } from './random.ts'
+
+export const stepNames = ['First', 'Second'] as const
+
+export interface Message {
+  readonly id: string
+  /** How many steps it leads to; some lead to none. */
+  readonly steps: number
+}
+
+export function makeMessages(count: number, random: Random): Message[] {
+  return Array.from({ length: count }, (_, n) => ({
+    id: `message-${n}`,
+    steps: random(0, stepNames.length),
+  }))
+}
+
+/** Each message two to five times, in any order: what a broker may do that promises "at least once". */
+export function makeDeliveries(messages: readonly Message[], random: Random): Message[] {
+  const deliveries = messages.flatMap((message) => Array(random(2, 5)).fill(message) as Message[])
+  for (let n = deliveries.length - 1; n > 0; n--) {
+    const other = random(0, n)
+    ;[deliveries[n], deliveries[other]] = [deliveries[other]!, deliveries[n]!]
+  }
+  return deliveries
+}

@@ -25,6 +25,8 @@ export interface TransactionManagerHarness<Tx, D extends Database<Tx> = Database
   readonly data: DatabaseHarness<Tx, D>
   /** Opens a store of jobs that nobody else uses, empty and migrated; once for all cases. */
   open(data: OpenData<Tx, D>): Promise<OpenTransactionManager>
+  /** How long a case waits for what ought to happen. Default 20,000. */
+  readonly patienceMs?: number
   /** What it does not do though the interface says so, each with the reason. */
   readonly limits?: TransactionManagerLimits
 }

@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { isSteppingError } from '@stepping/core'
 import { expect } from 'vitest'
 import { stop } from '../database/scene.ts'
-import { eventually } from './scene.ts'
 import type { App, ManagerCases } from './scene.ts'
 
 /** Form 2: `stepping.transaction(database, work)`. */
@@ -126,7 +125,7 @@ export function describeInATransaction<Tx>(test: ManagerCases<Tx>): void {
           expect(isSteppingError(ended, 'TRANSACTION_OUTCOME_UNKNOWN')).toBe(true)
         if (ended !== 'committed') expect(ended).toMatchObject({ gid })
         let committed = false
-        await eventually(async () => {
+        await scene.eventually(async () => {
           committed = await data.has(text)
           expect(committed || part === 'request').toBe(true)
         })
@@ -151,7 +150,7 @@ export function describeInATransaction<Tx>(test: ManagerCases<Tx>): void {
     const rows = await data.opened.probe.rows()
     const committed = texts.filter((text) => rows.includes(text))
     expect(committed).toEqual(texts.filter((_, i) => i % 3 !== 0))
-    await eventually(() => expect(app.notes).toEqual(expect.arrayContaining(committed)))
+    await scene.eventually(() => expect(app.notes).toEqual(expect.arrayContaining(committed)))
     await app.settled()
     expect(app.notes.filter((text) => texts.includes(text)).toSorted()).toEqual(
       committed.toSorted(),
@@ -166,7 +165,7 @@ export function describeInATransaction<Tx>(test: ManagerCases<Tx>): void {
     })
     await first.stepping.close()
     const second = await scene.app([], first.stepping.app)
-    await eventually(() => {
+    await scene.eventually(() => {
       expect([...first.notes, ...second.notes]).toContain('left behind')
     })
     await second.settled()

@@ -1,6 +1,5 @@
 import { expect } from 'vitest'
 import { Recorder } from './recorder.ts'
-import { eventually } from './scene.ts'
 import type { ManagerCases } from './scene.ts'
 
 /** Start and close, and what a process leaves to others. */
@@ -37,7 +36,7 @@ export function describeLifecycle<Tx>(test: ManagerCases<Tx>): void {
     await closed
     const begunAtClose = participant.calls.length
     const other = await scene.manage({}, { app: participant.app })
-    await eventually(() => expect(other.participant.begun(running.gid)).toEqual(['B']))
+    await scene.eventually(() => expect(other.participant.begun(running.gid)).toEqual(['B']))
     expect(participant.calls.length).toBe(begunAtClose)
   })
 
@@ -94,7 +93,7 @@ export function describeLifecycle<Tx>(test: ManagerCases<Tx>): void {
     expect(older.participant.begun(job.gid)).toEqual(['A'])
     const newer = await scene.manage({ New: () => {} }, { app: older.participant.app })
     await newer.begun(job, 1)
-    await eventually(() => {
+    await scene.eventually(() => {
       const begun = [...older.participant.begun(job.gid), ...newer.participant.begun(job.gid)]
       expect(begun.toSorted()).toEqual(['A', 'B', 'New'])
     })

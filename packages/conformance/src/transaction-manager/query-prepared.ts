@@ -1,6 +1,5 @@
 import { expect } from 'vitest'
 import { undecided } from './recorder.ts'
-import { eventually } from './scene.ts'
 import type { ManagerCases } from './scene.ts'
 
 /** Prepared jobs whose submit never came. */
@@ -20,7 +19,7 @@ export function describeQueryPrepared<Tx>(test: ManagerCases<Tx>): void {
     participant.answer = () => 'rolledBack'
     const tied = job(['A'], await scene.tie())
     await tm.prepare(tied)
-    await eventually(() => expect(participant.asked).toContain(tied.gid))
+    await scene.eventually(() => expect(participant.asked).toContain(tied.gid))
     await settled()
     expect(participant.begun(tied.gid)).toEqual([])
   })
@@ -30,7 +29,7 @@ export function describeQueryPrepared<Tx>(test: ManagerCases<Tx>): void {
     participant.answer = undecided
     const tied = job(['A'], await scene.tie())
     await tm.prepare(tied)
-    await eventually(() => expect(participant.asked.length).toBeGreaterThanOrEqual(2))
+    await scene.eventually(() => expect(participant.asked.length).toBeGreaterThanOrEqual(2))
     expect(participant.begun(tied.gid)).toEqual([])
     participant.answer = () => 'committed'
     await begun(tied, 1)
@@ -43,7 +42,7 @@ export function describeQueryPrepared<Tx>(test: ManagerCases<Tx>): void {
     }
     const tied = job(['A'], await scene.tie())
     await tm.prepare(tied)
-    await eventually(() => expect(participant.asked.length).toBeGreaterThanOrEqual(2))
+    await scene.eventually(() => expect(participant.asked.length).toBeGreaterThanOrEqual(2))
     expect(participant.begun(tied.gid)).toEqual([])
     participant.answer = () => 'committed'
     await begun(tied, 1)

@@ -1,23 +1,23 @@
 import { expect } from 'vitest'
 import { failed } from './recorder.ts'
-import { eventually } from './scene.ts'
 import type { ManagerCases } from './scene.ts'
 
 /** How steps are called: in order, each until it is done. */
 export function describeRunning<Tx>(test: ManagerCases<Tx>): void {
   test('steps run in order, each after the end of the one before', async (scene) => {
-    const log: string[] = []
-    const step = (name: string) => async (): Promise<void> => {
-      log.push(`${name} begins`)
-      await new Promise((resolve) => setImmediate(resolve))
-      log.push(`${name} ends`)
-    }
-    const { tm, job, settled } = await scene.manage({ A: step('A'), B: step('B'), C: step('C') })
-    await tm.submit(job(['C', 'A', 'A', 'B']))
-    await eventually(() => expect(log.at(-1)).toBe('B ends'))
+    const goOn = Promise.withResolvers<void>()
+    const { tm, participant, job, begun, settled } = await scene.manage({
+      C: async () => await goOn.promise,
+    })
+    const ordered = job(['A', 'C', 'A', 'B'])
+    await tm.submit(ordered)
+    await begun(ordered, 2)
     await settled()
-    const names = ['C', 'A', 'A', 'B']
-    expect(log).toEqual(names.flatMap((name) => [`${name} begins`, `${name} ends`]))
+    expect(participant.begun(ordered.gid)).toEqual(['A', 'C'])
+    goOn.resolve()
+    await begun(ordered, 4)
+    await settled()
+    expect(participant.begun(ordered.gid)).toEqual(['A', 'C', 'A', 'B'])
   })
 
   test('a step is called with what was stored', async (scene) => {
@@ -58,7 +58,7 @@ export function describeRunning<Tx>(test: ManagerCases<Tx>): void {
       })
       const parked = job(['A', 'B'])
       await tm.submit(parked)
-      await eventually(async () => {
+      await scene.eventually(async () => {
         const found = await tm.jobs!.find(parked.gid)
         expect(found).toMatchObject({ state: 'parked', lastError: 'out of paper' })
       })
@@ -89,7 +89,7 @@ export function describeRunning<Tx>(test: ManagerCases<Tx>): void {
       ...first.participant.begun(gid),
       ...second.participant.begun(gid),
     ]
-    await eventually(() => {
+    await scene.eventually(() => {
       for (const { gid } of jobs) expect(begun(gid).length).toBeGreaterThanOrEqual(2)
     })
     await first.settled()

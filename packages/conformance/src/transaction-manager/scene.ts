@@ -33,7 +33,7 @@ export function managerCases<Tx, D extends Database<Tx>>(
     name: harness.name,
     async open() {
       const data = await openScene(harness.data)
-      return new Scene<Tx>(data, await harness.open(data))
+      return new Scene<Tx>(data, await harness.open(data), harness.patienceMs)
     },
     async close({ data, opened }) {
       await opened.close()
@@ -77,10 +77,17 @@ export interface App {
 export class Scene<Tx> {
   readonly data: DataScene<Tx>
   readonly opened: OpenTransactionManager
+  readonly #patienceMs: number
 
-  constructor(data: DataScene<Tx>, opened: OpenTransactionManager) {
+  constructor(data: DataScene<Tx>, opened: OpenTransactionManager, patienceMs = 20_000) {
     this.data = data
     this.opened = opened
+    this.#patienceMs = patienceMs
+  }
+
+  /** Transaction managers have times of their own, which are much shorter than this. */
+  async eventually(check: () => void | Promise<void>): Promise<void> {
+    await vi.waitFor(check, { timeout: this.#patienceMs, interval: 10 })
   }
 
   /** Started unless said otherwise, and closed when the case ends. Jobs are those of `app`. */
@@ -103,7 +110,9 @@ export class Scene<Tx> {
       ...rest,
     })
     const begun: Managed['begun'] = async ({ gid }, attempts) => {
-      await eventually(() => expect(participant.begun(gid).length).toBeGreaterThanOrEqual(attempts))
+      await this.eventually(() =>
+        expect(participant.begun(gid).length).toBeGreaterThanOrEqual(attempts),
+      )
     }
     return {
       tm,
@@ -145,7 +154,7 @@ export class Scene<Tx> {
     onTestFinished(() => stepping.close())
     await stepping.start()
     const noted = async (text: string): Promise<void> => {
-      await eventually(() => expect(notes).toContain(text))
+      await this.eventually(() => expect(notes).toContain(text))
     }
     return {
       stepping,
@@ -158,18 +167,13 @@ export class Scene<Tx> {
         await stepping.createJob().addStep(note, control).start()
         await noted(control)
       },
-      async gone(gid) {
+      gone: async (gid) => {
         if (!tm.jobs) return
-        await eventually(async () => {
+        await this.eventually(async () => {
           const found = await tm.jobs!.find(gid)
           if (found && found.state !== 'rolledBack') throw new Error(`${gid} is ${found.state}`)
         })
       },
     }
   }
-}
-
-/** Transaction managers have times of their own; none of them needs this long. */
-export async function eventually(check: () => void | Promise<void>): Promise<void> {
-  await vi.waitFor(check, { timeout: 20_000, interval: 10 })
 }

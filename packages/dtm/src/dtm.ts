@@ -68,7 +68,7 @@ class DtmTransactionManager implements Dtm {
       unknownSteps,
       isCapped: (gid) => this.#isCapped(gid),
     })
-    this.jobs = jobAdmin(this.#api, () => ({
+    this.jobs = jobAdmin(this.#api, settings.ledger, () => ({
       participant: this.#participant,
       attempts: this.#attempts,
       closed: this.#closed,
@@ -78,11 +78,16 @@ class DtmTransactionManager implements Dtm {
 
   async start(participant: Participant, { execute }: { execute: boolean }): Promise<void> {
     await this.#assertReachable()
+    await this.#settings.ledger?.identity()
     if (execute) {
       this.#attempts = this.#createAttempts(participant)
       this.#cleaner = new Cleaner(this.jobs, this.#settings.pruneEveryMs)
     }
     this.#participant = participant
+  }
+
+  async migrate(): Promise<void> {
+    await this.#settings.ledger?.migrate()
   }
 
   async close(): Promise<void> {
@@ -122,14 +127,14 @@ class DtmTransactionManager implements Dtm {
 
   #createAttempts(participant: Participant): Attempts {
     const { concurrency, parkedRetryMs, ledger: database } = this.#settings
-    const ledger = database && new Ledger(database, participant.owner)
-    const attempt = (call: StepCall) => participant.runStep(call)
+    const runner = database ? new Ledger(database, participant) : undefined
+    const run = (call: StepCall) => (runner ? runner.run(call) : participant.runStep(call))
     // A step must not see the request that brought it as open around it, nor what the app keeps there.
     const outside = AsyncLocalStorage.snapshot()
     return new Attempts({
       concurrency,
       parkedMs: parkedRetryMs,
-      run: (call) => outside(() => (ledger ? ledger.run(call, attempt) : attempt(call))),
+      run: (call) => outside(() => run(call)),
       onParked: ({ gid, name }, error) =>
         participant.report({ type: 'job.parked', gid, step: name, error }),
     })

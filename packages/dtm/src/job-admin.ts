@@ -1,5 +1,5 @@
 import { describeError, SteppingError } from '@stepping/core'
-import type { Health, JobAdmin, JobState, JobView, Participant } from '@stepping/core'
+import type { AnyDatabase, Health, JobAdmin, JobState, JobView, Participant } from '@stepping/core'
 import type { Attempts } from './attempts.ts'
 import { messageIn } from './dtm-api.ts'
 import type { DtmApi } from './dtm-api.ts'
@@ -20,7 +20,11 @@ export interface Running {
 /** Questions to DTM at once when rows are cleaned. */
 const pruneConcurrency = 8
 
-export function jobAdmin(api: DtmApi, running: () => Running): JobAdmin {
+export function jobAdmin(
+  api: DtmApi,
+  ledger: AnyDatabase | undefined,
+  running: () => Running,
+): JobAdmin {
   async function stored(gid: string): Promise<StoredJob | undefined> {
     const { transaction, branches, now } = await api.query(dtmGid(gid))
     const reference = referenceIn(transaction?.query_prepared ?? '')
@@ -81,7 +85,7 @@ export function jobAdmin(api: DtmApi, running: () => Running): JobAdmin {
     async prune() {
       const { databases, owner } = started(running().participant)
       let deleted = 0
-      for (const database of databases) {
+      for (const database of new Set([...databases, ...(ledger ? [ledger] : [])])) {
         deleted += await database.prune({
           owner,
           over: (gids) => thoseWith(gids, ['succeed', 'failed']),

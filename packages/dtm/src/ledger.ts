@@ -1,11 +1,8 @@
-import { isSteppingError, safeAge, SteppingError } from '@stepping/core'
-import type { Database, OnceKey, StepCall, StepOutcome } from '@stepping/core'
+import { safeAge, SteppingError } from '@stepping/core'
+import type { Database, OnceKey, Participant, StepCall, StepOutcome } from '@stepping/core'
 
 /** Any database of the app; only what the ledger needs of it. */
-export type LedgerDatabase = Pick<Database<never>, 'ref' | 'limits' | 'once'> & {
-  transaction<R>(work: (tx: never) => Promise<R>): Promise<R>
-  context(tx: never): Parameters<Database<never>['once']['take']>[0]
-}
+export type LedgerDatabase = Database<unknown>
 
 /** Beside the keys of the step's own uses of `once`. */
 const doneKey = 'stepping:dtm:done'
@@ -24,12 +21,12 @@ class NotDone extends Error {}
  */
 export class Ledger {
   readonly #database: LedgerDatabase
-  readonly #owner: string
+  readonly #participant: Participant
   /** Done, but the commit of its row failed, or its answer was lost. */
   readonly #unwritten = new Set<string>()
 
   /** @throws SteppingError `OPTIONS_INVALID` */
-  constructor(database: LedgerDatabase, owner: string) {
+  constructor(database: LedgerDatabase, participant: Participant) {
     const alone = database.limits.parallelTransactions
     if (alone !== undefined) {
       throw new SteppingError(
@@ -38,21 +35,18 @@ export class Ledger {
       )
     }
     this.#database = database
-    this.#owner = owner
+    this.#participant = participant
   }
 
   /** Makes the attempt unless the step is done. Never rejects. */
-  async run(
-    call: StepCall,
-    attempt: (call: StepCall) => Promise<StepOutcome>,
-  ): Promise<StepOutcome> {
+  async run(call: StepCall): Promise<StepOutcome> {
     const id = `${call.gid}/${call.index}`
     let outcome: StepOutcome | undefined
     try {
       await this.#database.transaction(async (tx) => {
         const stored = await this.#database.once.take(this.#database.context(tx), this.#keyOf(call))
         if (stored || this.#unwritten.has(id)) return
-        outcome = await attempt(call)
+        outcome = await this.#participant.runStep(call)
         if (!outcome.done) throw new NotDone()
         this.#unwritten.add(id)
       })
@@ -60,23 +54,24 @@ export class Ledger {
       return { done: true }
     } catch (error) {
       if (outcome?.done === false) return outcome
-      return busy(call, error)
+      return this.#busy(call, error)
     }
   }
 
   #keyOf({ gid, index }: StepCall): OnceKey {
     const notAfter = Date.now() + safeAge.attemptWindowMs
-    return { gid, index, key: doneKey, owner: this.#owner, notAfter }
+    return { gid, index, key: doneKey, owner: this.#participant.owner, notAfter }
   }
-}
 
-/** No failure of the step: it was not begun, or it is done and only that is not written yet. */
-function busy({ gid, name }: StepCall, cause: unknown): StepOutcome {
-  const code = isSteppingError(cause) ? ` (${cause.code})` : ''
-  const error = new SteppingError(
-    'STEP_RETRY',
-    `The ledger did not take step ${name} of job ${gid}${code}.`,
-    { gid, cause },
-  )
-  return { done: false, error, interrupted: false, park: false, retryInMs: busyMs }
+  /** No failure of the step: it was not begun, or it is done and only that is not written yet. */
+  #busy({ gid, name, index, attempt }: StepCall, cause: unknown): StepOutcome {
+    const error = new SteppingError(
+      'STEP_RETRY',
+      `The ledger could not be written for step ${name} of job ${gid}: another process holds it, or the database is away.`,
+      { gid, cause },
+    )
+    const event = { gid, step: name, index, attempt, error, retryInMs: busyMs }
+    this.#participant.report({ type: 'step.failed', ...event })
+    return { done: false, error, interrupted: false, park: false, retryInMs: busyMs }
+  }
 }

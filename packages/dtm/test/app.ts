@@ -77,6 +77,8 @@ export interface AppOptions {
   readonly options?: Partial<DtmOptions>
   /** Stands before the app's own handler. */
   readonly before?: (next: RequestListener) => RequestListener
+  /** False: it only adds jobs. */
+  readonly execute?: boolean
   /** False: the callback URL leads nowhere yet. */
   readonly started?: boolean
 }
@@ -87,6 +89,7 @@ export async function startApp({
   steps = [],
   options = {},
   before = (next) => next,
+  execute = true,
   started = true,
 }: AppOptions): Promise<App> {
   const notes: string[] = []
@@ -110,6 +113,7 @@ export async function startApp({
     tm,
     databases: orders ? [orders.database] : [],
     steps: [note, ...steps],
+    execute,
     logger: silentLogger,
     onEvent: (event) => events.push(event),
   })

@@ -1,0 +1,204 @@
+import { defineStep } from '@stepping/core'
+import { freshDatabase, startDtm } from '@stepping/test-support'
+import type { DtmServer } from '@stepping/test-support'
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest'
+import { openOrders, startApp } from './app.ts'
+import type { App, OrdersDatabase } from './app.ts'
+
+describe.each(['BoltDB', 'PostgreSQL'] as const)('with DTM over %s,', (store) => {
+  let server: DtmServer
+  let orders: OrdersDatabase
+
+  beforeAll(async () => {
+    orders = await openOrders()
+    if (store === 'BoltDB') server = await startDtm()
+    else {
+      const { url } = await freshDatabase(inject('postgresUrl'), 'dtm')
+      server = await startDtm({ postgresUrl: url })
+    }
+  }, 600_000)
+
+  afterAll(async () => {
+    await orders.close()
+    await server.stop()
+  })
+
+  interface Opened extends App {
+    /** Starts a job whose second step fails until it may succeed. */
+    start(): Promise<string>
+    readonly began: number[]
+    mend(): void
+  }
+
+  async function open(): Promise<Opened> {
+    let isMended = false
+    const began: number[] = []
+    const tried = defineStep({
+      name: 'Tried',
+      run: ({ attempt }) => {
+        began.push(attempt)
+        if (!isMended) throw new Error('the mail server is away')
+      },
+    })
+    const app = await startApp({ server: server.url, orders, steps: [tried] })
+    return {
+      ...app,
+      began,
+      start: async () => {
+        const job = app.stepping.createJob().addStep(app.note, 'first').addStep(tried)
+        return (await job.start()).gid
+      },
+      mend: () => {
+        isMended = true
+      },
+    }
+  }
+
+  test('a job is found, from its start to its end', async () => {
+    const app = await open()
+    const gid = await app.start()
+    await vi.waitFor(async () => {
+      expect(await app.stepping.jobs.find(gid)).toMatchObject({
+        gid,
+        app: 'shop',
+        state: 'submitted',
+        steps: [
+          { name: 'Note', done: true },
+          { name: 'Tried', done: false },
+        ],
+        attempts: 1,
+        lastError: 'the mail server is away',
+        running: false,
+        createdAt: expect.any(Date),
+        finishedAt: null,
+      })
+    })
+    app.mend()
+    await app.finished(gid)
+    await vi.waitFor(async () => {
+      expect(await app.stepping.jobs.find(gid)).toMatchObject({
+        state: 'finished',
+        steps: [{ done: true }, { done: true }],
+        finishedAt: expect.any(Date),
+      })
+    })
+  }, 40_000)
+
+  test('a job that nobody has is not found', async () => {
+    const app = await open()
+    expect(await app.stepping.jobs.find('nobody')).toBeNull()
+    await expect(app.stepping.jobs.retry('nobody')).rejects.toMatchObject({ code: 'JOB_UNKNOWN' })
+    await expect(app.stepping.jobs.cancel('nobody')).rejects.toMatchObject({ code: 'JOB_UNKNOWN' })
+  })
+
+  test('a job that waits long is tried again at once', async () => {
+    const app = await open()
+    const gid = await app.start()
+    await vi.waitFor(() => expect(app.began).toEqual([1, 2]), { timeout: 15_000 })
+    app.mend()
+    const isDue = async (): Promise<number> =>
+      (await app.stepping.jobs.find(gid))!.dueAt.getTime() - Date.now()
+    await vi.waitFor(async () => expect(await isDue()).toBeGreaterThan(10_000))
+    await app.stepping.jobs.retry(gid)
+    await app.finished(gid, 5_000)
+  }, 60_000)
+
+  test('a job is cancelled before its next step', async () => {
+    const app = await open()
+    const gid = await app.start()
+    await vi.waitFor(() => expect(app.began).toEqual([1]))
+    await app.stepping.jobs.cancel(gid)
+    expect(await app.stepping.jobs.find(gid)).toMatchObject({ state: 'cancelled' })
+    await expect(app.stepping.jobs.cancel(gid)).rejects.toMatchObject({ code: 'JOB_STATE' })
+    await expect(app.stepping.jobs.retry(gid)).rejects.toMatchObject({ code: 'JOB_STATE' })
+  })
+
+  test('a job is not cancelled while an attempt of it runs here', async () => {
+    const ended = Promise.withResolvers<void>()
+    const slow = defineStep({ name: 'Slow', run: () => ended.promise })
+    const app = await startApp({ server: server.url, steps: [slow] })
+    onTestFinished(() => ended.resolve())
+    const { gid } = await app.stepping.createJob().addStep(slow).start()
+    await vi.waitFor(async () => {
+      await expect(app.stepping.jobs.cancel(gid)).rejects.toMatchObject({ code: 'JOB_RUNNING' })
+    })
+  })
+
+  test('a prepared job is cancelled only as its transaction says', async () => {
+    const app = await open()
+    const { database, db } = orders
+    const failure = new Error('rolled back')
+    let gid = ''
+    const rejected = db.transaction(async (tx) => {
+      const job = app.stepping.createJob(database.context(tx)).addStep(app.note, 'never')
+      gid = job.gid
+      await job.prepareAndInsertBarrier()
+      const undecided = app.stepping.jobs.cancel(gid)
+      await expect(undecided).rejects.toMatchObject({ code: 'BARRIER_UNDECIDED' })
+      throw failure
+    })
+    await expect(rejected).rejects.toBe(failure)
+    await app.stepping.jobs.cancel(gid)
+    expect(await app.stepping.jobs.find(gid)).toMatchObject({ state: 'rolledBack' })
+
+    const job = await db.transaction(async (tx) => {
+      const made = app.stepping.createJob(database.context(tx)).addStep(app.note, 'neither')
+      await made.prepareAndInsertBarrier()
+      return made
+    })
+    await app.stepping.jobs.cancel(job.gid)
+    expect(await app.stepping.jobs.find(job.gid)).toMatchObject({ state: 'cancelled' })
+    expect(app.notes).toEqual([])
+  })
+
+  test('old rows of jobs that are over go, and those of others stay', async () => {
+    const app = await open()
+    const { gid: over } = await placed(app)
+    await app.finished(over)
+    await orders.query(`update stepping.barrier set create_time = create_time - interval '3 days'`)
+    await orders.query(
+      `insert into stepping.barrier (trans_type, gid, branch_id, op, barrier_id, reason, create_time)
+       values ('msg', 'of-somebody-else', '00', 'msg', '01', 'msg', now() - interval '3 days')`,
+    )
+    await app.stepping.jobs.prune()
+    const left = await orders.query('select gid from stepping.barrier')
+    expect(left.map(({ gid }) => gid)).toContain('of-somebody-else')
+    expect(left.map(({ gid }) => gid)).not.toContain(over)
+  })
+
+  async function placed(app: App): Promise<{ gid: string }> {
+    return await app.stepping.transaction(orders.database, async (_tx, job) => {
+      job.addStep(app.note, 'placed')
+      return { gid: job.gid }
+    })
+  }
+
+  test('health tells whether DTM answers', async () => {
+    const app = await open()
+    expect(await app.stepping.health()).toEqual({
+      ok: true,
+      running: 0,
+      lastPollAgeMs: expect.any(Number),
+      error: null,
+      jobs: null,
+      unknownSteps: [],
+    })
+    await server.kill()
+    expect(await app.stepping.health()).toMatchObject({
+      ok: false,
+      error: expect.stringContaining('ECONNREFUSED'),
+    })
+    await server.start()
+    expect(await app.stepping.health()).toMatchObject({ ok: true })
+  })
+
+  test('what is asked about a job is counted in one place, however many jobs there are', async () => {
+    const app = await open()
+    for (let n = 0; n < 3; n++) await app.stepping.jobs.find(crypto.randomUUID())
+    const metrics = await (await fetch(`${server.url}/api/metrics`)).text()
+    const counted = metrics
+      .split('\n')
+      .filter((line) => /^dtm_server_process_total.*query/.test(line))
+    expect(counted).toHaveLength(1)
+  })
+})

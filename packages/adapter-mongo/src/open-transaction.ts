@@ -26,7 +26,11 @@ export interface OpenTransaction {
   readonly transaction: DriverTransaction
   /** @throws SteppingError `TRANSACTION_UNUSABLE` when it is not the session's open transaction. */
   readonly assertOpen: () => void
-  /** Sends a command that takes effect in this transaction or not at all. */
+  /**
+   * Sends a command that takes effect in this transaction or not at all.
+   *
+   * @throws SteppingError `TRANSACTION_LOST`
+   */
   readonly execute: Execute
 }
 
@@ -38,20 +42,26 @@ export function transactionOf(session: ClientSession): DriverTransaction {
 export function openTransaction(db: Db, session: ClientSession): OpenTransaction {
   assertSessionOf(db, session)
   const transaction = transactionOf(session)
-  const assertOpen = (): void => {
-    if (session.hasEnded) throw unusable('its session has ended')
-    if (!session.inTransaction()) throw unusable('no transaction is open in this session')
-    if (transactionOf(session) !== transaction) {
-      throw unusable('it is over, and another one is open in its session')
+  function whyClosed(): string | undefined {
+    if (session.hasEnded) return 'its session has ended'
+    if (!session.inTransaction()) return 'no transaction is open in this session'
+    if (transactionOf(session) === transaction) return undefined
+    return 'it is over, and another one is open in its session'
+  }
+  function assertOpen(code: 'TRANSACTION_UNUSABLE' | 'TRANSACTION_LOST'): void {
+    const why = whyClosed()
+    if (why !== undefined) {
+      throw new SteppingError(code, `This transaction cannot be used: ${why}.`)
     }
   }
-  assertOpen()
+  const assertNotLost = (): void => assertOpen('TRANSACTION_LOST')
+  assertOpen('TRANSACTION_UNUSABLE')
   return {
     transaction,
-    assertOpen,
+    assertOpen: () => assertOpen('TRANSACTION_UNUSABLE'),
     async execute(command) {
-      assertOpen()
-      return await send(db, guarded(command, assertOpen), session)
+      assertNotLost()
+      return await send(db, guarded(command, assertNotLost), session)
     },
   }
 }
@@ -65,11 +75,11 @@ export function openTransaction(db: Db, session: ClientSession): OpenTransaction
  * number of the session's transaction and sends it. And if some driver should read it earlier: the
  * server refuses `autocommit` in whatever has no number of a transaction.
  */
-function guarded(command: Command, assertOpen: () => void): Command {
+function guarded(command: Command, assertNotLost: () => void): Command {
   return {
     ...command,
     get autocommit() {
-      assertOpen()
+      assertNotLost()
       return false
     },
   }

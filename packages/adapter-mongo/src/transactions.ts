@@ -140,11 +140,15 @@ function assertLeftOpen({ left }: Run): void {
   )
 }
 
-/** Only what the server, or the driver without asking it, is sure of is a roll-back. */
+/**
+ * A roll-back is only what the server says is one, and what the driver refused to send. That the
+ * transaction was aborted meanwhile is no proof: the commit may have come first.
+ */
 function afterCommitWasSent(transaction: DriverTransaction, error: unknown): unknown {
   if (isSteppingError(error) || hasLabel(error, 'TransientTransactionError')) return error
-  if (transaction.state === 'TRANSACTION_ABORTED') {
-    return rolledBack('The transaction was aborted while it was to commit. Nothing was stored.', {
+  const isSent = (error as { name?: unknown }).name !== 'MongoTransactionError'
+  if (!isSent && transaction.state === 'TRANSACTION_ABORTED') {
+    return rolledBack('The transaction was aborted before it could commit. Nothing was stored.', {
       cause: error,
     })
   }

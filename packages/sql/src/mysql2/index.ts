@@ -2,3 +2,5 @@
 export type { Mysql2Connection } from './client.ts'
 export { mysql2Driver } from './driver.ts'
 export type { Mysql2Driver } from './driver.ts'
+export { runAlone } from './run.ts'
+export { commit, guardTransaction, ownTransaction } from './transaction.ts'

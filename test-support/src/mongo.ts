@@ -73,6 +73,8 @@ async function startIn(
     ['unixSocketPrefix', folder],
     ['wiredTigerCacheSizeGB', '0.25'],
     ['setParameter', 'enableTestCommands=1'],
+    // A killed client's transaction keeps its locks until then; the default is a minute.
+    ['setParameter', 'transactionLifetimeLimitSeconds=5'],
   ]
   for (const [name, value] of Object.entries(parameters)) {
     settings.push(['setParameter', `${name}=${value}`])

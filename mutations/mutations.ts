@@ -307,8 +307,8 @@ export const mutations: readonly Mutation[] = [
     from: 'from guard where timely and open and same and durable is not null',
     to: 'from guard where open and same and durable is not null',
     test: {
-      file: 'packages/adapter-drizzle/test/barrier.test.ts',
-      name: 'over node-postgres > a row that comes too late is refused',
+      file: 'packages/adapter-drizzle/test/conformance.node-postgres.test.ts',
+      name: 'database: Drizzle over node-postgres > a row that comes too late is refused',
     },
   },
   {
@@ -319,8 +319,8 @@ export const mutations: readonly Mutation[] = [
     to: `from guard where same
 `,
     test: {
-      file: 'packages/adapter-drizzle/test/barrier.test.ts',
-      name: 'over node-postgres > a question that comes too late is not answered',
+      file: 'packages/adapter-drizzle/test/conformance.node-postgres.test.ts',
+      name: 'database: Drizzle over node-postgres > a question that comes too late is not answered',
     },
   },
   {
@@ -331,8 +331,8 @@ export const mutations: readonly Mutation[] = [
     to: `from guard where timely
 `,
     test: {
-      file: 'packages/adapter-drizzle/test/barrier.test.ts',
-      name: 'over node-postgres > a database with another identity does not answer',
+      file: 'packages/adapter-drizzle/test/conformance.node-postgres.test.ts',
+      name: 'database: Drizzle over node-postgres > a database that took the name of another does not answer for it',
     },
   },
   {
@@ -343,8 +343,8 @@ export const mutations: readonly Mutation[] = [
     to: `if (found !== 'expired') return
         if (found === 'lost')`,
     test: {
-      file: 'packages/adapter-drizzle/test/barrier.test.ts',
-      name: 'over node-postgres > a transaction that was decided as rolled back cannot commit any more',
+      file: 'packages/adapter-drizzle/test/conformance.node-postgres.test.ts',
+      name: 'database: Drizzle over node-postgres > decided as rolled back, a late transaction cannot commit',
     },
   },
   {
@@ -353,8 +353,8 @@ export const mutations: readonly Mutation[] = [
     from: `set_config('lock_timeout', '100ms', true), set_config('statement_timeout', '2s', true)`,
     to: `set_config('lock_timeout', '20s', true)`,
     test: {
-      file: 'packages/adapter-drizzle/test/barrier.test.ts',
-      name: 'over node-postgres > while the transaction is open nothing is decided, and the asker is told soon',
+      file: 'packages/adapter-drizzle/test/conformance.node-postgres.test.ts',
+      name: 'database: Drizzle over node-postgres > while it is open nothing is decided, and the asker is told soon',
     },
   },
   {
@@ -403,8 +403,8 @@ export const mutations: readonly Mutation[] = [
     from: `reason === 'rollback' || reason === 'empty' || over.has(gid)`,
     to: 'reason !== gid',
     test: {
-      file: 'packages/adapter-drizzle/test/prune.test.ts',
-      name: 'prune over node-postgres > leaves a commit, however old, whose job is not known to be over',
+      file: 'packages/adapter-drizzle/test/conformance.node-postgres.test.ts',
+      name: 'database: Drizzle over node-postgres > a commit goes when it is old and its job is known to be over',
     },
   },
   {
@@ -433,8 +433,8 @@ export const mutations: readonly Mutation[] = [
     from: 'from guard where timely and durable is not null',
     to: 'from guard where durable is not null',
     test: {
-      file: 'packages/adapter-drizzle/test/once.test.ts',
-      name: 'over node-postgres > an attempt whose time is over takes nothing',
+      file: 'packages/adapter-drizzle/test/conformance.node-postgres.test.ts',
+      name: 'database: Drizzle over node-postgres > an attempt whose time is over takes nothing',
     },
   },
   {
@@ -443,8 +443,8 @@ export const mutations: readonly Mutation[] = [
     from: `where over_at is null and owner = \${owner}::text`,
     to: 'where over_at is null',
     test: {
-      file: 'packages/adapter-drizzle/test/prune.test.ts',
-      name: 'prune over node-postgres > leaves the once rows of others, whose jobs it does not know',
+      file: 'packages/adapter-drizzle/test/conformance.node-postgres.test.ts',
+      name: 'database: Drizzle over node-postgres > the once rows of another owner, whose jobs are not known here, stay',
     },
   },
   {
@@ -517,8 +517,8 @@ export const mutations: readonly Mutation[] = [
     from: 'from guard where timely and open and same and durable is not null',
     to: 'from guard where timely and open and durable is not null',
     test: {
-      file: 'packages/adapter-drizzle/test/barrier.test.ts',
-      name: 'over node-postgres > a row is refused by a database with another identity',
+      file: 'packages/adapter-drizzle/test/conformance.node-postgres.test.ts',
+      name: 'database: Drizzle over node-postgres > a row is refused by a database with another identity',
     },
   },
   {
@@ -578,8 +578,8 @@ export const mutations: readonly Mutation[] = [
     from: 'insertBarrier(tables, execute, key, open, as)',
     to: `insertBarrier(tables, execute, key, open, 'msg')`,
     test: {
-      file: 'packages/adapter-drizzle/test/barrier.test.ts',
-      name: 'over node-postgres > a gid that was used without a job is answered rolled back',
+      file: 'packages/adapter-drizzle/test/conformance.node-postgres.test.ts',
+      name: 'database: Drizzle over node-postgres > a used gid > is answered rolled back',
     },
   },
   {
@@ -618,8 +618,8 @@ export const mutations: readonly Mutation[] = [
     from: `|| reason === 'empty'`,
     to: '',
     test: {
-      file: 'packages/adapter-drizzle/test/prune.test.ts',
-      name: 'prune over node-postgres > takes a gid that was used without a job when it is old',
+      file: 'packages/adapter-drizzle/test/conformance.node-postgres.test.ts',
+      name: 'database: Drizzle over node-postgres > a used gid > goes when it is old',
     },
   },
 ]

@@ -58,14 +58,6 @@ describe.each(drivers)('migrate over $name', (driver) => {
     await expect(migrateAll(byHand)).resolves.toBeUndefined()
   })
 
-  test('called eight times at once happens once', async () => {
-    const h = await open(driver)
-    const all = Array.from({ length: 8 }, (_, i) => h.over({ name: `orders ${i}` }))
-    await Promise.all(all.map((database) => database.migrate()))
-    const identities = await Promise.all(all.map((database) => database.identity()))
-    expect(new Set(identities).size).toBe(1)
-  })
-
   test('refuses tables of a newer version', async () => {
     const h = await open(driver)
     await h.database.migrate()
@@ -76,14 +68,6 @@ describe.each(drivers)('migrate over $name', (driver) => {
       message: expect.stringContaining('have version 99'),
     })
     await expect(fresh.migrate()).rejects.toMatchObject({ code: 'SCHEMA_NEWER' })
-  })
-
-  test('says how to make tables that do not exist', async () => {
-    const h = await open(driver)
-    await expect(h.database.identity()).rejects.toMatchObject({
-      code: 'SCHEMA_MISSING',
-      message: expect.stringContaining('await stepping.migrate()'),
-    })
   })
 })
 

@@ -1,6 +1,6 @@
 import { barrierRetentionMs, onceRetentionMs } from '@stepping/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { drivers, newKey } from './harness.ts'
+import { drivers } from './harness.ts'
 import type { Harness } from './harness.ts'
 
 const hourMs = 3_600_000
@@ -16,41 +16,6 @@ describe.each(drivers)('prune over $name', (driver) => {
   beforeEach(async () => {
     await h.query('delete from stepping.barrier')
     await h.query('delete from stepping.once')
-  })
-
-  test('takes a commit that is old and whose job is known to be over', async () => {
-    await barrierRows([['a', 'msg', barrierRetentionMs + hourMs]])
-    expect(await prune({ over: ['a'] })).toBe(1)
-    expect(await barrierGids()).toEqual([])
-  })
-
-  test('leaves a commit, however old, whose job is not known to be over', async () => {
-    await barrierRows([['a', 'msg', 100 * barrierRetentionMs]])
-    expect(await prune()).toBe(0)
-    expect(await barrierGids()).toEqual(['a'])
-  })
-
-  test('leaves a commit that a late message may still ask about', async () => {
-    await barrierRows([['a', 'msg', barrierRetentionMs - hourMs]])
-    expect(await prune({ over: ['a'] })).toBe(0)
-  })
-
-  test('takes a roll-back that is old: asked again, it would be answered so again', async () => {
-    await barrierRows([
-      ['old', 'rollback', barrierRetentionMs + hourMs],
-      ['young', 'rollback', barrierRetentionMs - hourMs],
-    ])
-    expect(await prune()).toBe(1)
-    expect(await barrierGids()).toEqual(['young'])
-  })
-
-  test('takes a gid that was used without a job when it is old: no store knows such a job', async () => {
-    await barrierRows([
-      ['old', 'empty', barrierRetentionMs + hourMs],
-      ['young', 'empty', barrierRetentionMs - hourMs],
-    ])
-    expect(await prune()).toBe(1)
-    expect(await barrierGids()).toEqual(['young'])
   })
 
   test('takes all that is old, in batches, and stops where rows are young', async () => {
@@ -75,34 +40,6 @@ describe.each(drivers)('prune over $name', (driver) => {
     expect(asked).toHaveLength(1)
   })
 
-  test('begins the window of a once row when its job is seen to be over, and not before', async () => {
-    await onceRows([
-      ['active', 'shop', null],
-      ['over', 'shop', null],
-    ])
-    expect(await prune({ active: ['active'] })).toBe(0)
-    expect(await overOnceGids()).toEqual(['over'])
-  })
-
-  test('takes a once row only when its window is over', async () => {
-    await onceRows([
-      ['old', 'shop', onceRetentionMs + hourMs],
-      ['young', 'shop', onceRetentionMs - hourMs / 2],
-    ])
-    expect(await prune()).toBe(1)
-    expect(await onceGids()).toEqual(['young'])
-  })
-
-  test('leaves the once rows of others, whose jobs it does not know', async () => {
-    await onceRows([
-      ['theirs', 'another app', null],
-      ['a message', 'another app', null],
-      ['a message', 'shop', null],
-    ])
-    await prune()
-    expect(await overOnceGids()).toEqual(['a message'])
-  })
-
   test('looks at all once rows, in batches', async () => {
     const gids = Array.from({ length: 1_100 }, (_, i) => `g${i}`)
     await onceRows(gids.map((gid) => [gid, 'shop', null]))
@@ -115,14 +52,6 @@ describe.each(drivers)('prune over $name', (driver) => {
     await onceRows(gids.map((gid) => [gid, 'shop', onceRetentionMs + hourMs]))
     expect(await prune()).toBe(1_100)
     expect(await onceGids()).toEqual([])
-  })
-
-  test('knows the age of a row that the barrier wrote', async () => {
-    const key = await newKey(h.database)
-    await h.database.barrier.resolve(key)
-    expect(await prune()).toBe(0)
-    await h.query(`update stepping.barrier set create_time = create_time - interval '3 days'`)
-    expect(await prune()).toBe(1)
   })
 
   interface Known {

@@ -27,24 +27,6 @@ describe.each(drivers)('a transaction over $name', (driver) => {
     await h.close()
   })
 
-  test('resolves with what its work returned', async () => {
-    const value = await h.database.transaction(async (tx) => {
-      await tx.insert(orders).values({ sku: 'returned' })
-      return 42
-    })
-    expect(value).toBe(42)
-    expect(await h.skus()).toContain('returned')
-  })
-
-  test('rejects with the very error that its work threw', async () => {
-    const failed = h.database.transaction(async (tx) => {
-      await tx.insert(orders).values({ sku: 'thrown' })
-      throw outOfStock
-    })
-    await expect(failed).rejects.toBe(outOfStock)
-    expect(await h.skus()).not.toContain('thrown')
-  })
-
   test('rejects when the error of a failed statement was swallowed', async () => {
     const swallowed = h.database.transaction(async (tx) => {
       await tx.insert(orders).values({ sku: 'swallowed' })

@@ -1,5 +1,5 @@
 import type { DatabaseLimits } from '@stepping/core'
-import type { SqlDialect, SqlDriver, SqlResult, Statement } from '@stepping/sql'
+import type { Execute, SqlDialect, SqlDriver, SqlResult, Statement } from '@stepping/sql'
 
 /**
  * What differs between the drivers under Sequelize. This library's statements go to the driver's own
@@ -9,21 +9,22 @@ export interface SequelizeDriver {
   readonly dialect: SqlDialect
   readonly address: string
   readonly limits: DatabaseLimits
-  /** Whether what is sent on a connection of the pool now commits by itself, as far as it shows. */
-  isIdle(connection: object): boolean
-  run(connection: object, statement: Statement): Promise<SqlResult>
-  /** Watches over the transaction that is open on a connection. */
-  guard(connection: object): TransactionGuard
+  /** As `SqlDriver.run`. */
+  run(statement: Statement): Promise<SqlResult>
+  /** Watches over the transaction that is open on a connection; `isOwn`: nobody else sends anything in it. */
+  guard(connection: object, isOwn: boolean): TransactionGuard
   readonly listen?: SqlDriver<never, unknown>['listen']
 }
 
 export interface TransactionGuard {
   /** Why the transaction cannot be used any more; undefined when it can, as far as it shows. */
   unusable(): string | undefined
-  execute(statement: Statement): Promise<SqlResult>
+  readonly execute: Execute
   /** @throws SteppingError `TRANSACTION_LOST` where the server says that none is open. */
   assertOpen(): Promise<void>
-  /** Sequelize's COMMIT was sent; `error` is what it rejected with. Throws unless it committed. */
+  /** The last thing before Sequelize's COMMIT. Where that is answered COMMIT in any case, the real one. */
+  beforeCommit(): Promise<void>
+  /** Sequelize has settled; `error` is what it rejected with. Throws unless it committed. */
   assertCommitted(error?: unknown): void
   /** As `DbContext.provedCommit`. */
   provedCommit(): boolean

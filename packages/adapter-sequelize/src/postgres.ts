@@ -10,6 +10,8 @@ import {
 } from '@stepping/sql/node-postgres'
 import type { PgAddress, PgClient, PgListener } from '@stepping/sql/node-postgres'
 import type { Sequelize } from 'sequelize'
+import { takeConnection } from './connections.ts'
+import type { Connection as Taken } from './connections.ts'
 import type { SequelizeDriver } from './driver.ts'
 import { configOf, connectBeside } from './internals.ts'
 
@@ -36,8 +38,7 @@ export function postgresDriver(db: Sequelize): SequelizeDriver {
       return describeAddress({ user, ...rest } as PgAddress)
     },
     limits: {},
-    isIdle: (connection) => (statusOf(connection) ?? 'I') === 'I',
-    run: (connection, statement) => send(connection as Connection, statement),
+    run: (statement) => runAlone(db, statement),
     guard(connection) {
       const watch = watchTransaction(connection as Connection)
       let proved: (() => boolean) | undefined
@@ -54,6 +55,7 @@ export function postgresDriver(db: Sequelize): SequelizeDriver {
           return result
         },
         async assertOpen() {}, // it showed above
+        async beforeCommit() {},
         assertCommitted: (error) => assertCommitted(watch, error),
         provedCommit: () => proved?.() === true,
       }
@@ -75,4 +77,25 @@ async function send(connection: Connection, statement: Statement): Promise<SqlRe
     types: plainTypes,
   })
   return { rows, affected: rowCount ?? 0 }
+}
+
+async function runAlone(db: Sequelize, statement: Statement): Promise<SqlResult> {
+  const { connection, release, destroy } = await takeIdle(db)
+  try {
+    const result = await send(connection as Connection, statement)
+    release()
+    return result
+  } catch (error) {
+    destroy()
+    throw error
+  }
+}
+
+/** A statement on a connection that somebody gave back in a transaction would go with that. */
+async function takeIdle(db: Sequelize): Promise<Taken> {
+  for (;;) {
+    const taken = await takeConnection(db)
+    if ((statusOf(taken.connection) ?? 'I') === 'I') return taken
+    taken.destroy()
+  }
 }

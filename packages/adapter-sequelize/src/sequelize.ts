@@ -7,12 +7,12 @@ import type {
   SqlDatabase,
   SqlDatabaseOptions,
   SqlDriver,
-  SqlResult,
-  Statement,
 } from '@stepping/sql'
 import type { Sequelize, Transaction, TransactionOptions } from 'sequelize'
 import type { SequelizeDriver, TransactionGuard } from './driver.ts'
 import { internalsOf, rootOf, withCause } from './internals.ts'
+import { mariadbDriver } from './mariadb.ts'
+import { mysqlDriver } from './mysql.ts'
 import { postgresDriver } from './postgres.ts'
 
 export type SequelizeOptions = SqlDatabaseOptions
@@ -22,10 +22,12 @@ export type SequelizeTransactionOptions = Omit<TransactionOptions, 'transaction'
 
 const drivers: Partial<Record<string, (db: Sequelize) => SequelizeDriver>> = {
   postgres: postgresDriver,
+  mysql: mysqlDriver,
+  mariadb: mariadbDriver,
 }
 
 /**
- * A PostgreSQL database through Sequelize.
+ * A database through Sequelize: PostgreSQL, MySQL or MariaDB.
  *
  * @example
  * const orders = sequelize(new Sequelize(url), { name: 'orders' })
@@ -43,6 +45,8 @@ interface Followed {
   readonly guard: TransactionGuard
   /** By this adapter, in which Sequelize then ends it. */
   readonly opened: boolean
+  /** Its COMMIT is about to be sent: what came later would commit by itself. */
+  ending: boolean
 }
 
 /**
@@ -60,9 +64,9 @@ function sequelizeDriver(
   const driver = driverOf(db)
   const followed = new WeakMap<Transaction, Followed>()
 
-  function follow(root: Transaction, opened: boolean): Followed {
+  function follow(root: Transaction, opened: boolean, isOwn: boolean): Followed {
     const connection = internalsOf(root).connection!
-    const found = { guard: driver.guard(connection), opened }
+    const found = { guard: driver.guard(connection, isOwn), opened, ending: false }
     followed.set(root, found)
     return found
   }
@@ -74,34 +78,38 @@ function sequelizeDriver(
     },
     limits: driver.limits,
     readCommitted: own,
-    run: (statement) => run(db, driver, statement),
-    async transaction(work, transactionOptions) {
+    run: (statement) => driver.run(statement),
+    async transaction<R>(
+      work: (t: Transaction) => Promise<R>,
+      transactionOptions?: SequelizeTransactionOptions,
+    ): Promise<R> {
       assertNoParent(transactionOptions)
-      let guard: TransactionGuard | undefined
-      let committing = false
+      const isOwn = transactionOptions === own
+      let began: Followed | undefined
+      let done: { readonly value: R } | undefined
       try {
-        const value = await db.transaction({ ...transactionOptions, ...once }, async (t) => {
-          ;({ guard } = follow(t, true))
-          const result = await work(t)
-          await guard.assertOpen()
-          committing = true
-          return result
+        await db.transaction({ ...transactionOptions, ...once }, async (t) => {
+          began = follow(t, true, isOwn)
+          done = { value: await work(t) }
+          await beforeCommit(t, began)
         })
-        guard!.assertCommitted()
-        return value
       } catch (error) {
-        if (committing) guard!.assertCommitted(withCause(error))
-        // The user's own error, also that of a hook after the commit; or no transaction began.
-        throw guard ? error : withCause(error)
+        if (!began || !done) throw began ? error : withCause(error)
+        began.guard.assertCommitted(withCause(error))
+        throwUnlessOfCommit(error)
       }
+      began!.guard.assertCommitted()
+      return done!.value
     },
     bind(transaction) {
       assertTransactionOf(db, transaction)
       const root = rootOf(transaction)
       assertUnfinished(transaction, root)
-      const { guard, opened } = followed.get(root) ?? follow(root, false)
+      const known = followed.get(root) ?? follow(root, false, false)
+      const { guard, opened } = known
       const assertOpen = (): void => {
         assertUnfinished(transaction, root)
+        if (known.ending) throw transactionUnusable('it is over')
         const why = guard.unusable()
         if (why !== undefined) throw transactionUnusable(why)
       }
@@ -124,8 +132,7 @@ function sequelizeDriver(
         ...bound,
         async commit() {
           assertOpen()
-          await guard.assertOpen()
-          await commit(transaction, guard)
+          await commit(transaction, known)
         },
       }
     },
@@ -168,51 +175,34 @@ function assertUnfinished(transaction: Transaction, root: Transaction): void {
   throw transactionUnusable('it is a savepoint that is over: pass the transaction around it')
 }
 
-async function commit(transaction: Transaction, guard: TransactionGuard): Promise<void> {
+async function commit(transaction: Transaction, known: Followed): Promise<void> {
   Object.assign(internalsOf(transaction).options, once)
+  await beforeCommit(transaction, known)
   try {
     await transaction.commit()
   } catch (error) {
-    guard.assertCommitted(withCause(error))
-    throw error // of a hook after the commit
+    known.guard.assertCommitted(withCause(error))
+    throwUnlessOfCommit(error)
   }
-  guard.assertCommitted()
+  known.guard.assertCommitted()
 }
 
-async function run(
-  db: Sequelize,
-  driver: SequelizeDriver,
-  statement: Statement,
-): Promise<SqlResult> {
-  const { connectionManager } = db
-  const connection = await idleConnection(db, driver)
-  try {
-    const result = await driver.run(connection, statement)
-    connectionManager.releaseConnection(connection)
-    return result
-  } catch (error) {
-    // In whatever state it may be now.
-    void connectionManager.destroyConnection(connection).catch(() => {})
-    throw error
+async function beforeCommit(transaction: Transaction, known: Followed): Promise<void> {
+  // Its connection may be somebody else's by now. Sequelize rolls back by itself in a deadlock.
+  if (internalsOf(transaction).finished !== undefined) {
+    throw new SteppingError(
+      'TRANSACTION_ROLLED_BACK',
+      'This transaction was ended inside its callback: by rollback() or commit(), or by a deadlock whose error was swallowed or not awaited.',
+    )
   }
+  known.ending = true
+  await known.guard.beforeCommit()
 }
 
-/** A statement on a connection that somebody gave back in a transaction would go with that. */
-async function idleConnection(
-  { connectionManager }: Sequelize,
-  driver: SequelizeDriver,
-): Promise<object> {
-  for (;;) {
-    const connection = await acquire(connectionManager)
-    if (driver.isIdle(connection)) return connection
-    await connectionManager.destroyConnection(connection)
-  }
-}
-
-async function acquire(connectionManager: Sequelize['connectionManager']): Promise<object> {
-  try {
-    return await connectionManager.getConnection({ type: 'write', useMaster: true })
-  } catch (error) {
-    throw withCause(error)
-  }
+/**
+ * Of a transaction that committed. What a hook after the commit threw is the user's; that a COMMIT of
+ * Sequelize's failed which had nothing to do is not.
+ */
+function throwUnlessOfCommit(error: unknown): void {
+  if ((error as { sql?: unknown }).sql !== 'COMMIT;') throw error
 }

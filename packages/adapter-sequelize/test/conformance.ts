@@ -1,9 +1,11 @@
-import { commitProxy, postgresProbe } from '@stepping/conformance'
-import type { DatabaseHarness, OpenDatabase } from '@stepping/conformance'
-import { freshDatabase } from '@stepping/test-support'
+import { commitProxy, mysqlProbe, postgresProbe } from '@stepping/conformance'
+import type { CommitProxy, DatabaseHarness, OpenDatabase } from '@stepping/conformance'
+import { freshDatabase, freshMysqlDatabase } from '@stepping/test-support'
+import { createConnection } from 'mysql2/promise'
+import type { RowDataPacket } from 'mysql2/promise'
 import { Client } from 'pg'
 import { DataTypes, Sequelize } from 'sequelize'
-import type { Model, ModelStatic, Transaction } from 'sequelize'
+import type { Dialect, Model, ModelStatic, Transaction } from 'sequelize'
 import { inject } from 'vitest'
 import { sequelize } from '../src/index.ts'
 
@@ -11,10 +13,7 @@ export const onPostgres: DatabaseHarness<Transaction> = {
   name: 'Sequelize on PostgreSQL',
   async open() {
     const fresh = await freshDatabase(inject('postgresUrl'), 'conformance')
-    const { hostname, port } = new URL(fresh.url)
-    const proxy = await commitProxy({ host: hostname, port: Number(port) })
-    const url = Object.assign(new URL(fresh.url), { hostname: '127.0.0.1', port: `${proxy.port}` })
-    const db = new Sequelize(url.href, { logging: false, pool: { max: 10 } })
+    const { proxy, db } = await throughProxy(fresh.url, 'postgres')
     const raw = new Client({ connectionString: fresh.url })
     await raw.connect()
     await raw.query('create table notes (text text primary key)')
@@ -22,6 +21,7 @@ export const onPostgres: DatabaseHarness<Transaction> = {
       ...opened(db),
       over: ({ name, tables }) =>
         sequelize(db, { name, ...(tables !== undefined && { schema: tables }) }),
+      doom: (transaction) => db.query('select 1 / 0', { transaction }),
       loseCommit: (part) => proxy.lose(part),
       probe: postgresProbe(async (query, values) => (await raw.query<object>(query, values)).rows),
       async close() {
@@ -33,12 +33,60 @@ export const onPostgres: DatabaseHarness<Transaction> = {
   },
 }
 
+export const overMysql2 = onMysql('Sequelize over mysql2', 'mysql')
+
+export const overMariadb = onMysql('Sequelize over mariadb', 'mariadb')
+
+function onMysql(name: string, dialect: Dialect): DatabaseHarness<Transaction> {
+  return {
+    name,
+    async open() {
+      const fresh = await freshMysqlDatabase(inject('mysqlUrl'), 'conformance')
+      const { proxy, db } = await throughProxy(fresh.url, dialect)
+      const raw = await createConnection(fresh.url)
+      await raw.query('create table notes (text varchar(200) primary key)')
+      return {
+        ...opened(db),
+        over: ({ name: named, tables }) =>
+          sequelize(db, { name: named, ...(tables !== undefined && { prefix: tables }) }),
+        // As the server does itself in a deadlock.
+        doom: (transaction) => db.query('rollback', { transaction }),
+        loseCommit: (part) => proxy.lose(part),
+        probe: mysqlProbe(
+          async (text, values) => (await raw.query<RowDataPacket[]>(text, values))[0],
+        ),
+        async close() {
+          await Promise.all([db.close(), raw.end()])
+          await proxy.close()
+          await fresh.drop()
+        },
+      }
+    },
+  }
+}
+
+async function throughProxy(
+  url: string,
+  dialect: Dialect,
+): Promise<{ proxy: CommitProxy; db: Sequelize }> {
+  const { hostname, port, username, password, pathname } = new URL(url)
+  const proxy = await commitProxy({ host: hostname, port: Number(port) })
+  const db = new Sequelize(pathname.slice(1), username, password, {
+    dialect,
+    host: '127.0.0.1',
+    port: proxy.port,
+    logging: false,
+    pool: { max: 10 },
+  })
+  return { proxy, db }
+}
+
 function opened(
   db: Sequelize,
-): Omit<OpenDatabase<Transaction>, 'over' | 'loseCommit' | 'probe' | 'close'> {
+): Omit<OpenDatabase<Transaction>, 'over' | 'doom' | 'loseCommit' | 'probe' | 'close'> {
   const notes: ModelStatic<Model<{ text: string }>> = db.define(
     'notes',
-    { text: { type: DataTypes.TEXT, primaryKey: true } },
+    { text: { type: DataTypes.STRING(200), primaryKey: true } },
     { timestamps: false, freezeTableName: true },
   )
   return {
@@ -62,7 +110,6 @@ function opened(
       }
     },
     savepoint: (transaction, work) => db.transaction({ transaction }, work),
-    doom: (transaction) => db.query('select 1 / 0', { transaction }),
     failOnce: { lacking: 'Sequelize runs a callback once' },
   }
 }

@@ -1,0 +1,4 @@
+import { describeDatabase } from '@stepping/conformance'
+import { overMariadb } from './conformance.ts'
+
+describeDatabase(overMariadb)

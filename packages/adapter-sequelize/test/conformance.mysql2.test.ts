@@ -1,0 +1,4 @@
+import { describeDatabase } from '@stepping/conformance'
+import { overMysql2 } from './conformance.ts'
+
+describeDatabase(overMysql2)

@@ -3,6 +3,7 @@ import { assertSqliteVersion, errorCode, toText, transactionUnusable } from '@st
 import type { SqlResult, Statement } from '@stepping/sql'
 import { BetterSQLiteSession, BetterSQLiteTransaction } from 'drizzle-orm/better-sqlite3/session'
 import { Idle } from './idle.ts'
+import { clientClosed, openAgain } from './sqlite-driver.ts'
 import type { SqliteDriver, SqliteInternals, SqliteTransaction } from './sqlite-driver.ts'
 
 /** The shapes of better-sqlite3 that are used. */
@@ -35,7 +36,7 @@ export function betterSqlite3(
   const [writer, reader] = [0, 1].map(
     () =>
       new Idle(
-        () => prepared(connectAgain()),
+        () => prepared(openAgain(file, connectAgain)),
         (connection) => connection.close(),
         (connection) => connection.inTransaction,
       ),
@@ -43,10 +44,7 @@ export function betterSqlite3(
 
   function own(connection: Idle<Connection>): Connection {
     if (client.open) return connection.get()
-    throw new SteppingError(
-      'DATABASE_UNREACHABLE',
-      'The better-sqlite3 connection that was given to drizzleSqlite is closed. Close it after stepping.close().',
-    )
+    throw clientClosed('better-sqlite3 connection')
   }
 
   return {

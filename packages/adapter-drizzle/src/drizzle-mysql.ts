@@ -56,7 +56,8 @@ function drizzleDriver<
       ),
     bind(tx) {
       assertTransactionOf(db, tx)
-      return driver.bind((tx as unknown as Mysql2Internals).session.client)
+      const { commit: _, ...bound } = driver.bind((tx as unknown as Mysql2Internals).session.client)
+      return bound
     },
   }
 }

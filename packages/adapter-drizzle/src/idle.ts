@@ -21,14 +21,18 @@ export class Idle<T> {
     return (this.#opened ??= this.#open())
   }
 
+  /** Closes it now. */
+  drop(): void {
+    const opened = this.#opened
+    this.#opened = undefined
+    if (opened !== undefined) this.#close(opened)
+  }
+
   #closeLater(): void {
     clearTimeout(this.#closing)
     this.#closing = setTimeout(() => {
-      const opened = this.#opened
-      if (opened === undefined) return
-      if (this.#isBusy(opened)) return this.#closeLater()
-      this.#opened = undefined
-      this.#close(opened)
+      if (this.#opened !== undefined && this.#isBusy(this.#opened)) this.#closeLater()
+      else this.drop()
     }, idleMs)
     // It must not keep the process.
     ;(this.#closing as { unref?(): void }).unref?.()

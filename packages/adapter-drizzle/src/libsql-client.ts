@@ -9,7 +9,8 @@ export interface LibsqlClient extends LibsqlExecutor {
   readonly protocol: 'file' | 'http' | 'ws'
   readonly closed: boolean
   batch(statements: readonly LibsqlStatement[], mode: 'write'): Promise<LibsqlResult[]>
-  transaction(mode: 'write'): Promise<LibsqlTransaction>
+  transaction(mode: 'write' | 'deferred'): Promise<LibsqlTransaction>
+  executeMultiple(text: string): Promise<void>
   close(): void
 }
 

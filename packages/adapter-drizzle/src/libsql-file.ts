@@ -1,18 +1,20 @@
 import { SteppingError } from '@stepping/core'
-import { assertSqliteVersion, errorCode } from '@stepping/sql'
+import { assertSqliteVersion, errorCode, sqlite } from '@stepping/sql'
 import { Idle } from './idle.ts'
 import { begunOn, execute, fromLibsql, toLibsql } from './libsql-client.ts'
 import type { LibsqlClient, LibsqlTransaction } from './libsql-client.ts'
+import { clientClosed, openAgain } from './sqlite-driver.ts'
 import type { SqliteDriver, SqliteInternals } from './sqlite-driver.ts'
 
-/** What could be learned from the user's client, and how to make one like it. */
-interface Known {
+/** Clients of this library's own, one to write and one to read beside it. */
+interface Own {
   readonly file: string
-  readonly own: Idle<LibsqlClient>
+  readonly writer: Idle<LibsqlClient>
+  readonly reader: Idle<LibsqlClient>
 }
 
 /**
- * libSQL over a file of this machine. On a client of its own: one that waits for locks, as the
+ * libSQL over a file of this machine. On clients of its own: one that waits for locks, as the
  * user's may, would block this process, and with it the very transaction that it waits for.
  */
 export function libsqlFile(
@@ -20,48 +22,62 @@ export function libsqlFile(
   client: LibsqlClient,
   connect: (() => LibsqlClient) | undefined,
 ): SqliteDriver {
-  let known: Known | undefined
+  let looked: Own | undefined
   let open = 0
 
-  async function own(): Promise<LibsqlClient> {
-    if (client.closed) {
-      throw new SteppingError(
-        'DATABASE_UNREACHABLE',
-        'The libSQL client that was given to drizzleSqlite is closed. Close it after stepping.close().',
-      )
-    }
-    known ??= await look()
-    return known.own.get()
+  async function own(): Promise<Own> {
+    if (!client.closed) return (looked ??= await look())
+    throw clientClosed('libSQL client')
   }
 
-  async function look(): Promise<Known> {
+  async function look(): Promise<Own> {
     const { rows } = await client.execute(
       `select file, seq, sqlite_version() as version from pragma_database_list where name = 'main'`,
     )
     const { file, seq, version } = rows[0] as { file: string; seq: unknown; version: string }
     assertSqliteVersion(version)
     if (file === '') throw inMemory()
-    const connectAgain = connect ?? (await connectTo(file, typeof seq))
+    const again = connect ?? (await connectTo(file, typeof seq))
+    const connectAgain = (): LibsqlClient => openAgain(file, again)
     const close = (each: LibsqlClient): void => each.close()
-    return { file, own: new Idle(connectAgain, close, () => open > 0) }
+    return {
+      file,
+      writer: new Idle(connectAgain, close, () => open > 0),
+      reader: new Idle(connectAgain, close, () => false),
+    }
   }
 
   return {
     get address() {
-      return known?.file ?? 'a libSQL file'
+      return looked?.file ?? 'a libSQL file'
     },
     limits: { parallelTransactions: 'SQLite has one writer at a time' },
     async read(statement) {
-      return await execute(await own(), statement)
+      return await execute((await own()).reader.get(), statement)
     },
     async write(statements) {
-      const mine = await own()
-      if (statements.length === 1) return [await execute(mine, statements[0]!)]
-      return (await mine.batch(statements.map(toLibsql), 'write')).map(fromLibsql)
+      const { writer } = await own()
+      const mine = writer.get()
+      // A statement that met a lock stays half-run, and no COMMIT works beside it on its connection.
+      // Not so in a script, which finds the lock taken while there is nothing else to be run.
+      await mine.executeMultiple('begin immediate; rollback')
+      try {
+        if (statements.length === 1) return [await execute(mine, statements[0]!)]
+        return (await mine.batch(statements.map(toLibsql), 'write')).map(fromLibsql)
+      } catch (error) {
+        if (sqlite.isUndecided(error)) writer.drop()
+        throw error
+      }
     },
     async begin() {
-      const mine = await own()
-      const transaction = await mine.transaction('write')
+      const mine = (await own()).writer.get()
+      const transaction = await mine.transaction('deferred')
+      try {
+        await transaction.executeMultiple('rollback; begin immediate') // as above
+      } catch (error) {
+        transaction.close()
+        throw error
+      }
       open++
       let over = false
       const giveBack = (): void => {

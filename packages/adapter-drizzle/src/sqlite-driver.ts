@@ -1,3 +1,4 @@
+import { describeError, SteppingError } from '@stepping/core'
 import type { DatabaseLimits } from '@stepping/core'
 import type { SqlDriver, SqlResult, Statement } from '@stepping/sql'
 
@@ -53,4 +54,25 @@ export interface SqliteInternals {
     readonly logger: unknown
     readonly cache: unknown
   }
+}
+
+/** Opens one more connection to the file that the user's own is connected to. */
+export function openAgain<T>(file: string, connect: () => T): T {
+  try {
+    return connect()
+  } catch (error) {
+    throw new SteppingError(
+      'DATABASE_UNREACHABLE',
+      `The SQLite file ${file} cannot be opened once more: ${describeError(error)}. Check that it is still there; if opening it takes more than its name, say connect in the options of drizzleSqlite.`,
+      { cause: error },
+    )
+  }
+}
+
+/** What is asked of this library after the user has closed the client. */
+export function clientClosed(what: string): SteppingError {
+  return new SteppingError(
+    'DATABASE_UNREACHABLE',
+    `The ${what} that was given to drizzleSqlite is closed. Close it after stepping.close().`,
+  )
 }

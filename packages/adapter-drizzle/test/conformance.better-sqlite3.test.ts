@@ -1,4 +1,5 @@
 import { describeDatabase } from '@stepping/conformance'
+import { conformanceOf } from './sqlite-conformance.ts'
 import { betterSqlite3 } from './sqlite-drivers.ts'
 
-describeDatabase(betterSqlite3)
+describeDatabase(conformanceOf(betterSqlite3))

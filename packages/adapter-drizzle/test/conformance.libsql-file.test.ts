@@ -1,4 +1,5 @@
 import { describeDatabase } from '@stepping/conformance'
+import { conformanceOf } from './sqlite-conformance.ts'
 import { libsqlFile } from './sqlite-drivers.ts'
 
-describeDatabase(libsqlFile)
+describeDatabase(conformanceOf(libsqlFile))

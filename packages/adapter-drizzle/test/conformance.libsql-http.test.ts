@@ -1,4 +1,5 @@
 import { describeDatabase } from '@stepping/conformance'
+import { conformanceOf } from './sqlite-conformance.ts'
 import { libsqlOverHttp } from './sqlite-drivers.ts'
 
-describeDatabase(libsqlOverHttp)
+describeDatabase(conformanceOf(libsqlOverHttp))

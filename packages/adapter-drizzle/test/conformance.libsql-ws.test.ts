@@ -1,4 +1,5 @@
 import { describeDatabase } from '@stepping/conformance'
+import { conformanceOf } from './sqlite-conformance.ts'
 import { libsqlOverWebSockets } from './sqlite-drivers.ts'
 
-describeDatabase(libsqlOverWebSockets)
+describeDatabase(conformanceOf(libsqlOverWebSockets))

@@ -1,131 +1,177 @@
 import { createClient } from '@libsql/client'
-import { commitProxy, sqliteProbe } from '@stepping/conformance'
-import type { DatabaseHarness, OpenDatabase, Probe } from '@stepping/conformance'
 import { startSqld } from '@stepping/test-support'
-import Database from 'better-sqlite3'
-import { sql } from 'drizzle-orm'
+import type { SqldServer } from '@stepping/test-support'
+import type { SqlDatabase } from '@stepping/sql'
+import Sqlite from 'better-sqlite3'
 import { drizzle as overBetterSqlite3 } from 'drizzle-orm/better-sqlite3'
 import { drizzle as overLibsql } from 'drizzle-orm/libsql'
-import type { BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core'
 import { sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
 import { drizzleSqlite } from '../src/index.ts'
+import type { DrizzleSqliteOptions } from '../src/index.ts'
 
 type None = Record<string, never>
+
+/** The drivers' databases, seen as asynchronous ones: what is awaited works for all. */
 export type Db = BaseSQLiteDatabase<'async', unknown, None, None>
-/** The drivers' transactions, seen as asynchronous ones: what is awaited works for both. */
 export type Tx = SQLiteTransaction<'async', unknown, None, None>
+export type TestDatabase = SqlDatabase<Tx, undefined>
+export type Row = Record<string, unknown>
 
 export const notes = sqliteTable('notes', { text: text().primaryKey() })
 const createNotes = 'create table notes (text text primary key)'
 
-export const betterSqlite3: DatabaseHarness<Tx> = {
-  name: 'Drizzle over better-sqlite3',
-  async open() {
+export interface SqliteDriver {
+  readonly name: string
+  readonly kind: 'better-sqlite3' | 'libSQL file' | 'libSQL server'
+  /** A database that nobody else uses, with an empty table of notes. A server ignores the mode. */
+  open(journalMode?: string): Promise<OpenSqlite>
+}
+
+export interface OpenSqlite {
+  /** The file; of a server, its address. */
+  readonly place: string
+  readonly server?: SqldServer
+  readonly db: Db
+  /** The same through another connection, client or driver object. */
+  connect(place?: string): { db: Db; close(): void }
+  /** Past the adapter, on a connection of its own. */
+  query(text: string, values?: readonly unknown[]): Promise<Row[]>
+  over(options?: Partial<DrizzleSqliteOptions>): TestDatabase
+  notes(): Promise<string[]>
+  close(): Promise<void>
+}
+
+export const betterSqlite3: SqliteDriver = {
+  name: 'better-sqlite3',
+  kind: 'better-sqlite3',
+  async open(journalMode = 'wal') {
     const folder = await freshFolder()
-    const client = new Database(join(folder.path, 'shop.db'))
-    client.pragma('journal_mode = wal')
+    const file = join(folder.path, 'shop.db')
+    const client = new Sqlite(file)
+    client.pragma(`journal_mode = ${journalMode}`)
     client.exec(createNotes)
-    const raw = new Database(client.name)
-    const db = overBetterSqlite3({ client }) as unknown as Db
-    const { limits } = drizzleSqlite(db, { name: 'orders' })
-    return {
-      ...opened(db),
-      openByHand: { lacking: limits.ownTransactions! },
-      savepoint: { lacking: 'its savepoints cannot wait either' },
-      loseCommit: { lacking: 'SQLite runs in this process: there is no connection to lose' },
-      probe: betterSqlite3Probe(raw),
+    const raw = new Sqlite(file, { timeout: 0 })
+    return opened({
+      place: file,
+      db: overBetterSqlite3({ client }) as unknown as Db,
+      connect(place = file) {
+        const other = new Sqlite(place, { timeout: 0 })
+        const db = overBetterSqlite3({ client: other }) as unknown as Db
+        return { db, close: () => void other.close() }
+      },
+      async query(query, values = []) {
+        const statement = raw.prepare<unknown[], Row>(query)
+        if (statement.reader) return statement.all(...values)
+        statement.run(...values)
+        return []
+      },
       async close() {
         raw.close()
         client.close()
         await folder.remove()
       },
-    }
+    })
   },
 }
 
-export function betterSqlite3Probe(raw: Database.Database): Probe {
-  return sqliteProbe(async (query, values) => {
-    const statement = raw.prepare<unknown[], object>(query)
-    if (statement.reader) return statement.all(...values)
-    statement.run(...values)
-    return []
-  })
-}
-
-export const libsqlFile: DatabaseHarness<Tx> = {
-  name: 'Drizzle over a libSQL file',
-  async open() {
+export const libsqlFile: SqliteDriver = {
+  name: 'a libSQL file',
+  kind: 'libSQL file',
+  async open(journalMode = 'wal') {
     const folder = await freshFolder()
-    const url = `file:${join(folder.path, 'shop.db')}`
-    const client = createClient({ url })
-    await client.execute('pragma journal_mode = wal')
-    await client.execute(createNotes)
-    const raw = createClient({ url })
-    return {
-      ...opened(overLibsql({ client }) as unknown as Db),
-      loseCommit: { lacking: 'SQLite runs in this process: there is no connection to lose' },
-      probe: sqliteProbe(async (query, values) => (await raw.execute(query, values as [])).rows),
+    const file = join(folder.path, 'shop.db')
+    const connect = (place = file): { db: Db; close(): void } => {
+      const client = createClient({ url: `file:${place}` })
+      return { db: overLibsql({ client }) as unknown as Db, close: () => client.close() }
+    }
+    const raw = createClient({ url: `file:${file}` })
+    await raw.execute(`pragma journal_mode = ${journalMode}`)
+    await raw.execute(createNotes)
+    const { db, close } = connect()
+    return opened({
+      place: file,
+      db,
+      connect,
+      query: async (query, values = []) => (await raw.execute(query, [...values] as [])).rows,
       async close() {
         raw.close()
-        client.close()
+        close()
         await folder.remove()
       },
-    }
+    })
   },
 }
 
-export const libsqlOverHttp: DatabaseHarness<Tx> = libsqlServer('http')
-export const libsqlOverWebSockets: DatabaseHarness<Tx> = libsqlServer('ws')
+export const libsqlOverHttp: SqliteDriver = libsqlServer('http')
+export const libsqlOverWebSockets: SqliteDriver = libsqlServer('ws')
 
-function libsqlServer(scheme: 'http' | 'ws'): DatabaseHarness<Tx> {
+function libsqlServer(scheme: 'http' | 'ws'): SqliteDriver {
   return {
-    name: `Drizzle over a libSQL server, by ${scheme}`,
+    name: `a libSQL server, by ${scheme}`,
+    kind: 'libSQL server',
     async open() {
       const server = await startSqld()
-      const proxy = await commitProxy({ host: '127.0.0.1', port: server.port })
-      const client = createClient({ url: `${scheme}://127.0.0.1:${proxy.port}` })
+      const connect = (place = server.url): { db: Db; close(): void } => {
+        const client = createClient({ url: place.replace('http', scheme) })
+        return { db: overLibsql({ client }) as unknown as Db, close: () => client.close() }
+      }
       const raw = createClient({ url: server.url })
       await raw.execute(createNotes)
-      const db = overLibsql({ client }) as unknown as Db
-      const { limits } = drizzleSqlite(db, { name: 'orders' })
-      return {
-        ...opened(db),
-        openByHand: { lacking: limits.ownTransactions! },
-        loseCommit: (part) => proxy.lose(part),
-        probe: sqliteProbe(async (query, values) => (await raw.execute(query, values as [])).rows),
+      const { db, close } = connect()
+      return opened({
+        place: server.url,
+        server,
+        db,
+        connect,
+        query: async (query, values = []) => (await raw.execute(query, [...values] as [])).rows,
         async close() {
           raw.close()
-          client.close()
-          await proxy.close()
+          close()
           await server.stop()
         },
-      }
+      })
     },
   }
 }
 
-function opened(db: Db): Omit<OpenDatabase<Tx>, 'loseCommit' | 'probe' | 'close'> {
+/** Those that run in this process, over a file. */
+export const fileDrivers: readonly SqliteDriver[] = [betterSqlite3, libsqlFile]
+export const sqliteDrivers: readonly SqliteDriver[] = [
+  ...fileDrivers,
+  libsqlOverHttp,
+  libsqlOverWebSockets,
+]
+
+function opened(connected: Omit<OpenSqlite, 'over' | 'notes'>): OpenSqlite {
   return {
-    over: ({ name, tables }) =>
-      drizzleSqlite(db, { name, ...(tables !== undefined && { prefix: tables }) }),
-    write: async (tx, note) => await tx.insert(notes).values({ text: note }),
-    read: async (tx) => (await tx.select().from(notes)).map((row) => row.text),
-    mistakes: { 'the database': db },
-    openByHand: (work) => db.transaction(work),
-    begin: { lacking: 'Drizzle has transactions as callbacks only' },
-    savepoint: (tx, work) => tx.transaction(work),
-    doom: async (tx) =>
-      await tx.run(
-        sql`with once as (select 'doomed' as text) insert or rollback into notes select text from once union all select text from once`,
+    ...connected,
+    over: (options) => drizzleSqlite(connected.db, { name: 'orders', ...options }),
+    notes: async () =>
+      (await connected.query('select text from notes order by text')).map((row) =>
+        String(row['text']),
       ),
-    failOnce: { lacking: 'Drizzle runs a callback once' },
   }
 }
 
-export interface Folder {
+/** Migrated, and closed when the test ends. */
+export async function openMigrated(
+  driver: SqliteDriver,
+  options?: Partial<DrizzleSqliteOptions>,
+  journalMode?: string,
+): Promise<OpenSqlite & { database: TestDatabase }> {
+  const open = await driver.open(journalMode)
+  onTestFinished(() => open.close())
+  const database = open.over(options)
+  await database.migrate()
+  return { ...open, database }
+}
+
+interface Folder {
   readonly path: string
   remove(): Promise<void>
 }

@@ -19,6 +19,8 @@ export interface MariadbOptions {
   durable?: boolean
   /** More server settings, as in my.cnf. */
   settings?: Record<string, string>
+  /** The time zone of the server's machine, as POSIX writes it. Default UTC. */
+  timeZone?: string
 }
 
 /** A server of the caller's own, which it may stop and crash as it likes. */
@@ -57,7 +59,7 @@ async function startIn(
   found: MariadbBinaries,
   options: MariadbOptions,
 ): Promise<MariadbServer> {
-  const { binaries, env } = await readable(found, folder)
+  const { binaries, env } = await readable(found, folder, options.timeZone ?? 'UTC')
   const dataDir = join(folder, 'data')
   const logFile = join(folder, 'log')
   await mkdir(dataDir)
@@ -149,9 +151,10 @@ function toFlags(settings: Record<string, string>): string[] {
 async function readable(
   found: MariadbBinaries,
   folder: string,
+  timeZone: string,
 ): Promise<{ binaries: MariadbBinaries; env: Record<string, string> }> {
   // The server reads its messages and its time zone from the environment; tests should not depend on the machine's.
-  const env = { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', TZ: 'UTC' }
+  const env = { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', TZ: timeZone }
   const libraries = await mariadbEnvironment(found.folder)
   const run = promisify(execFile)
   const works = await run(join(found.folder, found.binary), ['--version'], {

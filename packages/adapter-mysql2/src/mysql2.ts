@@ -45,10 +45,9 @@ function driverOf(
         return await finish(() => work(connection))
       }),
     bind(connection) {
-      const bound = driver.bind(connection)
+      const { commit, ...bound } = driver.bind(connection)
       // What this adapter opened it commits itself, after its work.
-      if (bound.opened) return bound as CommittableTransaction
-      return { ...bound, commit: () => driver.commit(connection) }
+      return (bound.opened ? bound : { ...bound, commit }) as CommittableTransaction
     },
   }
 }

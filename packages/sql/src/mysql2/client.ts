@@ -37,7 +37,7 @@ export interface CoreConnection {
 }
 
 export function corePoolOf(pool: object): CorePool | undefined {
-  const { pool: core } = pool as { readonly pool?: Partial<CorePool> }
+  const { pool: core } = (pool ?? {}) as { readonly pool?: Partial<CorePool> }
   return core?.config?.connectionConfig ? (core as CorePool) : undefined
 }
 

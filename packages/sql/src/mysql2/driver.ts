@@ -1,6 +1,6 @@
 import { SteppingError } from '@stepping/core'
 import type { DatabaseLimits } from '@stepping/core'
-import type { BoundTransaction } from '../sql-database.ts'
+import type { CommittableTransaction } from '../sql-database.ts'
 import type { SqlResult, Statement } from '../statement.ts'
 import { transactionUnusable } from '../transaction-errors.ts'
 import { describeAddress } from './address.ts'
@@ -26,20 +26,22 @@ export interface Mysql2Driver<C extends Mysql2Connection> {
     around: (connection: C, finish: (work: () => Promise<R>) => Promise<R>) => Promise<R>,
   ): Promise<R>
   /** As `SqlDriver.bind`. */
-  bind(connection: C): BoundTransaction
-  /** Commits a transaction that somebody else opened, as `CommittableContext.commit`. */
-  commit(connection: C): Promise<void>
+  bind(connection: C): CommittableTransaction
 }
 
-/** A transaction that was open on a connection when it was first seen. */
+/** A transaction that is open on a connection, as far as it shows. */
 interface Transaction {
   readonly guard: TransactionGuard
-  /** By this driver, which then ends it as well. */
-  readonly opened: boolean
   /** Its end is about to be sent: what came later would commit by itself. */
   ending: boolean
-  /** A COMMIT came directly after this library's last statement. */
+  /** Whose statement was this library's last one. */
+  last: object | undefined
+  /** A COMMIT came directly after that statement. */
   proved: boolean
+}
+
+function transactionWith(guard: TransactionGuard): Transaction {
+  return { guard, ending: false, last: undefined, proved: false }
 }
 
 /** @throws SteppingError `DATABASE_INVALID` for what is no pool of mysql2, in the words of the adapter `name`. */
@@ -49,27 +51,7 @@ export function mysql2Driver<C extends Mysql2Connection>(
 ): Mysql2Driver<C> {
   const { pool, core } = promisesOf<C>(name, given)
   // By what the pool handed out, which is another object each time.
-  const transactions = new WeakMap<C, Transaction>()
-
-  function transactionOn(connection: C, opened: boolean, isOwn: boolean): Transaction {
-    const guard = isOwn ? ownTransaction(connection) : guardTransaction(connection)
-    const transaction = { guard, opened, ending: false, proved: false }
-    transactions.set(connection, transaction)
-    return transaction
-  }
-
-  /** As far as it shows. */
-  function openOn(connection: C): Transaction {
-    assertConnectionOf(core, connection)
-    const transaction = transactions.get(connection) ?? transactionOn(connection, false, false)
-    if (transaction.ending) throw transactionUnusable('it is over')
-    return transaction
-  }
-
-  async function end(connection: C, transaction: Transaction): Promise<void> {
-    transaction.ending = true
-    transaction.proved = await commit(connection, transaction.guard)
-  }
+  const opened = new WeakMap<C, Transaction>()
 
   return {
     address: describeAddress(core),
@@ -83,12 +65,15 @@ export function mysql2Driver<C extends Mysql2Connection>(
       around: (connection: C, finish: (work: () => Promise<R>) => Promise<R>) => Promise<R>,
     ): Promise<R> {
       const connection = await pool.getConnection()
-      const transaction = transactionOn(connection, true, isOwn)
+      const transaction = transactionWith(
+        isOwn ? ownTransaction(connection) : guardTransaction(connection),
+      )
+      opened.set(connection, transaction)
       let outcome: { readonly value: R } | { readonly error: unknown } | undefined
       const finish = async (work: () => Promise<R>): Promise<R> => {
         try {
           const value = await work()
-          await end(connection, transaction)
+          await commitOn(connection, transaction)
           outcome = { value }
           return value
         } catch (error) {
@@ -109,25 +94,41 @@ export function mysql2Driver<C extends Mysql2Connection>(
       throw outcome ? outcome.error : error
     },
     bind(connection) {
-      const transaction = openOn(connection)
-      const { guard, opened } = transaction
+      assertConnectionOf(core, connection)
+      const ours = opened.get(connection)
+      // What somebody else opened has no name: on one connection, each context may be of another one.
+      const transaction = ours ?? transactionWith(guardTransaction(connection))
+      const { guard } = transaction
+      const self = {}
+      const assertOpen = (): void => {
+        assertConnectionOf(core, connection)
+        if (transaction.ending) throw transactionUnusable('it is over')
+      }
+      assertOpen()
       return {
-        opened,
+        opened: ours !== undefined,
         async execute(statement) {
-          openOn(connection)
+          assertOpen()
+          transaction.last = self
           return await guard.execute(statement)
         },
         async assertUsable() {
-          openOn(connection)
-          if (opened) await guard.assertOpen()
+          assertOpen()
+          if (ours) await guard.assertOpen()
         },
-        provedCommit: () => transaction.proved,
+        provedCommit: () => transaction.proved && transaction.last === self,
+        async commit() {
+          assertOpen()
+          await commitOn(connection, transaction)
+        },
       }
     },
-    async commit(connection) {
-      await end(connection, openOn(connection))
-    },
   }
+}
+
+async function commitOn(connection: Mysql2Connection, transaction: Transaction): Promise<void> {
+  transaction.ending = true
+  transaction.proved = await commit(connection, transaction.guard)
 }
 
 async function rolledBack(connection: Mysql2Connection): Promise<boolean> {
@@ -142,10 +143,10 @@ function promisesOf<C extends Mysql2Connection>(
   given: object,
 ): { pool: Mysql2Pool<C>; core: CorePool } {
   // A pool with callbacks makes the one with promises.
-  const { promise } = given as { promise?: unknown }
+  const { promise } = (given ?? {}) as { promise?: unknown }
   const pool = (typeof promise === 'function' ? promise.call(given) : given) as Mysql2Pool<C>
   const core = corePoolOf(pool)
-  if (typeof pool.getConnection === 'function' && core) return { pool, core }
+  if (typeof pool?.getConnection === 'function' && core) return { pool, core }
   // Transactions of one connection that run at once are one transaction to the server: a row that
   // was rolled back in one can be committed by the other.
   throw new SteppingError(

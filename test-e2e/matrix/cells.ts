@@ -78,6 +78,9 @@ export function whyNot(cell: Cell, scenario: Scenario): string | undefined {
   if (outbox && scenario === 'crash after the submit') {
     return 'on the outbox path there is no submit'
   }
+  if (scenario === 'late commit' && cell.library === 'mongodb') {
+    return 'MongoDB’s driver answers the conflict by running the callback again, with a new job'
+  }
   if (scenario === 'late commit' && ['pglite', 'sqlite'].includes(productOf(cell.library))) {
     return 'nothing can be decided beside an open transaction: there is one writer'
   }

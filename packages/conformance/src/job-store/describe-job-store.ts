@@ -1,10 +1,12 @@
 import { describe } from 'vitest'
 import { describeClaiming } from './claiming.ts'
 import type { JobStoreHarness } from './harness.ts'
+import { describeHistories } from './histories.ts'
 import { describeLeases } from './leases.ts'
 import { describeLedger } from './ledger.ts'
 import { describePreparing } from './preparing.ts'
 import { describeSettling } from './settling.ts'
+import { describeStates } from './states.ts'
 import { describeSteering } from './steering.ts'
 import { describeSubmitting } from './submitting.ts'
 
@@ -14,6 +16,8 @@ const concerns = {
   claiming: describeClaiming,
   leases: describeLeases,
   settling: describeSettling,
+  states: describeStates,
+  histories: describeHistories,
   steering: describeSteering,
   'the ledger': describeLedger,
 }

@@ -44,12 +44,15 @@ export function describeEnlisting<Tx>(test: ManagerCases<Tx>): void {
   test('a gid is a job only once', ['enlists', 'duplicates'], async (scene) => {
     const managed = await scene.manage()
     const { job } = await committed(scene, managed, { callerGid: true })
-    const again = transact(scene, async (context) => {
-      await managed.tm.enlist!(context, { ...job }, async () => {})
-    })
-    await expect(again).rejects.toMatchObject({ code: 'JOB_DUPLICATE', gid: job.gid })
+    const again = async (): Promise<void> =>
+      await transact(scene, async (context) => {
+        await managed.tm.enlist!(context, { ...job }, async () => {})
+      })
+    const duplicate = { code: 'JOB_DUPLICATE', gid: job.gid }
+    await expect(again()).rejects.toMatchObject(duplicate)
     await managed.begun(job, 2)
     await managed.settled()
+    await expect(again()).rejects.toMatchObject(duplicate)
     expect(managed.participant.begun(job.gid)).toEqual(['A', 'B'])
   })
 

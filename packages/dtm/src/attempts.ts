@@ -8,9 +8,16 @@ export type CalledStep = Pick<StepCall, 'gid' | 'index' | 'name' | 'args'>
 
 /**
  * How a step stands: `waiting` that its time has not come (again), `interrupted` that this process
- * is closing.
+ * is closing. `done` is said once, and then `done before`.
  */
-export type Progress = 'done' | 'running' | 'waiting' | 'failed' | 'parked' | 'interrupted'
+export type Progress =
+  | 'done'
+  | 'done before'
+  | 'running'
+  | 'waiting'
+  | 'failed'
+  | 'parked'
+  | 'interrupted'
 
 /** What this process knows of a step. */
 export interface StepState {
@@ -28,7 +35,7 @@ interface Running {
 interface Entry {
   running: Running | undefined
   isDone: boolean
-  /** How the last attempt failed, until DTM has heard it. */
+  /** How the last attempt ended, until DTM has heard it. */
   untold: Progress | undefined
   failures: number
   lastError: string | null
@@ -78,17 +85,16 @@ export class Attempts {
    */
   async ask(step: CalledStep, waitMs: number): Promise<Progress> {
     const entry = this.#entryOf(keyOf(step.gid, step.index))
-    if (entry.isDone) return 'done'
     if (entry.running) return 'running'
-    if (entry.untold) return told(entry)
+    if (entry.untold) return tell(entry)
+    if (entry.isDone) return 'done before'
     if (this.#closing) return 'interrupted'
     if (monotonicMs() < entry.notBeforeMs || this.running >= this.#options.concurrency) {
       return 'waiting'
     }
     entry.running = this.#begin(entry, step)
     await endsWithin(entry.running.over, waitMs)
-    if (entry.isDone) return 'done'
-    return entry.running ? 'running' : told(entry)
+    return entry.running ? 'running' : tell(entry)
   }
 
   state(gid: string, index: number): StepState | undefined {
@@ -102,7 +108,7 @@ export class Attempts {
     if (!entry) return
     entry.notBeforeMs = 0
     entry.isParked = false
-    entry.untold = undefined
+    if (!entry.isDone) entry.untold = undefined
   }
 
   /** Begins nothing any more; attempts that take longer than `drainMs` are told to stop. */
@@ -134,6 +140,7 @@ export class Attempts {
   #end(entry: Entry, step: CalledStep, outcome: StepOutcome): void {
     if (outcome.done) {
       entry.isDone = true
+      entry.untold = 'done'
       return
     }
     if (outcome.interrupted) {
@@ -180,8 +187,9 @@ function keyOf(gid: string, index: number): string {
   return `${gid}/${index}`
 }
 
-function told(entry: Entry): Progress {
-  const progress = entry.untold ?? 'waiting'
+function tell(entry: Entry): Progress {
+  // Another call, at the same moment, may have been told.
+  const progress = entry.untold ?? (entry.isDone ? 'done before' : 'waiting')
   entry.untold = undefined
   return progress
 }

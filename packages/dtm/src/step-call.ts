@@ -30,6 +30,8 @@ export async function answerStep(
     case 'done':
       if (message.last) participant.report({ type: 'job.finished', gid })
       return 'done'
+    case 'done before':
+      return 'done'
     case 'running':
     case 'waiting':
       return 'later'

@@ -11,7 +11,9 @@ import { inject, onTestFinished, vi } from 'vitest'
 import { dtm, toNodeListener } from '../src/index.ts'
 import type { Dtm, DtmOptions } from '../src/index.ts'
 
-export const secret = 'a secret of at least thirty-two characters'
+import { secret } from './secret.ts'
+
+export { secret }
 
 export type OrdersDatabase = Awaited<ReturnType<typeof openOrders>>
 

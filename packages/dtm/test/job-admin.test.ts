@@ -115,13 +115,19 @@ describe.each(['BoltDB', 'PostgreSQL'] as const)('with DTM over %s,', (store) =>
 
   test('a job is not cancelled while an attempt of it runs here', async () => {
     const ended = Promise.withResolvers<void>()
-    const slow = defineStep({ name: 'Slow', run: () => ended.promise })
+    const begun = Promise.withResolvers<void>()
+    const slow = defineStep({
+      name: 'Slow',
+      run: async () => {
+        begun.resolve()
+        await ended.promise
+      },
+    })
     const app = await startApp({ server: server.url, steps: [slow] })
     onTestFinished(() => ended.resolve())
     const { gid } = await app.stepping.createJob().addStep(slow).start()
-    await vi.waitFor(async () => {
-      await expect(app.stepping.jobs.cancel(gid)).rejects.toMatchObject({ code: 'JOB_RUNNING' })
-    })
+    await begun.promise
+    await expect(app.stepping.jobs.cancel(gid)).rejects.toMatchObject({ code: 'JOB_RUNNING', gid })
   })
 
   test('a prepared job is cancelled only as its transaction says', async () => {

@@ -2,7 +2,7 @@ import { createStepping, defineStep, silentLogger, unchecked } from '@stepping/c
 import type { Step, Stepping, SteppingEvent, SteppingOptions } from '@stepping/core'
 import { selfTm } from '@stepping/self-tm'
 import type { AnySqlDatabase } from '@stepping/sql'
-import { onTestFinished, vi } from 'vitest'
+import { afterAll, beforeAll, onTestFinished, vi } from 'vitest'
 
 /** A running app with one step, which notes its text. */
 export interface App {
@@ -87,4 +87,21 @@ export async function openPath<H extends { close(): Promise<void> }>(
   const store = await open('jobs')
   onTestFinished(() => store.close())
   return { h, store }
+}
+
+/** The same for all tests of a describe, in which it is called. */
+export function onPath<H extends { close(): Promise<void> }>(
+  path: Path,
+  open: (name: string) => Promise<H>,
+): { h: H; store: H } {
+  const opened = {} as { h: H; store: H }
+  beforeAll(async () => {
+    opened.h = await open('orders')
+    opened.store = path === 'outbox' ? opened.h : await open('jobs')
+  })
+  afterAll(async () => {
+    await opened.h.close()
+    if (opened.store !== opened.h) await opened.store.close()
+  })
+  return opened
 }

@@ -2,13 +2,14 @@ import { defineStep } from '@stepping/core'
 import type { CommittableJob } from '@stepping/core'
 import type { PoolClient } from 'pg'
 import { describe, expect, test, vi } from 'vitest'
-import { openPath, paths, startApp } from './app.ts'
-import type { App, Path } from './app.ts'
-import { begun, committed, holdCommit, open, order } from './harness.ts'
+import { onPath, paths, startApp } from './app.ts'
+import type { App } from './app.ts'
+import { begun, committed, holdCommit, open, openForTest, order } from './harness.ts'
 import type { Harness } from './harness.ts'
 
-async function start(path: Path): Promise<{ h: Harness; store: Harness; app: App }> {
-  const { h, store } = await openPath(path, (name) => open({ name }))
+type Opened = { h: Harness; store: Harness }
+
+async function start({ h, store }: Opened): Promise<Opened & { app: App }> {
   return { h, store, app: await startApp({ databases: [h.database], store: store.database }) }
 }
 
@@ -30,8 +31,10 @@ async function expectDropped(store: Harness, app: App, text: string): Promise<vo
 }
 
 describe.each(paths)('stepping.transaction, %s,', (path) => {
+  const opened = onPath(path, (name) => open({ name }))
+
   test('has its job done after the commit, once', async () => {
-    const { h, app } = await start(path)
+    const { h, app } = await start(opened)
     const value = await app.stepping.transaction(h.database, async (client, job) => {
       await order(client, 'committed')
       job.addStep(app.note, 'committed')
@@ -41,11 +44,11 @@ describe.each(paths)('stepping.transaction, %s,', (path) => {
     await app.noted('committed')
     await app.settled()
     expect(app.notes.filter((text) => text === 'committed')).toHaveLength(1)
-    expect(await h.skus()).toEqual(['committed'])
+    expect(await h.skus()).toContain('committed')
   })
 
   test('drops its job with the transaction', async () => {
-    const { h, store, app } = await start(path)
+    const { h, store, app } = await start(opened)
     const outOfStock = new Error('out of stock')
     const failed = app.stepping.transaction(h.database, async (client, job) => {
       await order(client, 'undone')
@@ -54,12 +57,12 @@ describe.each(paths)('stepping.transaction, %s,', (path) => {
     })
     await expect(failed).rejects.toBe(outOfStock)
     await expectDropped(store, app, 'undone')
-    expect(await h.skus()).toEqual([])
+    expect(await h.skus()).not.toContain('undone')
   })
 
   test('drops its job when the server refuses the commit', async () => {
-    const { h, store, app } = await start(path)
-    await h.query('create table paid (n int unique deferrable initially deferred)')
+    const { h, store, app } = await start(opened)
+    await h.query('create table if not exists paid (n int unique deferrable initially deferred)')
     const failed = app.stepping.transaction(h.database, async (client, job) => {
       job.addStep(app.note, 'not paid')
       await client.query('insert into paid values (1), (1)')
@@ -69,7 +72,7 @@ describe.each(paths)('stepping.transaction, %s,', (path) => {
   })
 
   test('rejects, and drops its job, when the error of a failed statement was swallowed', async () => {
-    const { h, store, app } = await start(path)
+    const { h, store, app } = await start(opened)
     const failed = app.stepping.transaction(h.database, async (client, job) => {
       job.addStep(app.note, 'ghost')
       await client.query('select 1 / 0').catch(() => {})
@@ -79,7 +82,7 @@ describe.each(paths)('stepping.transaction, %s,', (path) => {
   })
 
   test('leaves it to the database what is done when the connection is lost in COMMIT', async () => {
-    const { h, store, app } = await start(path)
+    const { h, store, app } = await start(opened)
     const commit = await holdCommit(h, 'lost')
     let gid = ''
     const lost = app.stepping
@@ -95,7 +98,7 @@ describe.each(paths)('stepping.transaction, %s,', (path) => {
   })
 
   test('does not let its own transaction be committed by a job', async () => {
-    const { h, app } = await start(path)
+    const { h, app } = await start(opened)
     const failed = app.stepping.transaction(h.database, async (client) => {
       await app.stepping.createJob(h.database.context(client)).addStep(app.note, 'x').start()
     })
@@ -104,8 +107,10 @@ describe.each(paths)('stepping.transaction, %s,', (path) => {
 })
 
 describe.each(paths)("the user's own transaction, %s,", (path) => {
+  const opened = onPath(path, (name) => open({ name }))
+
   test('has its job done after submit', async () => {
-    const { h, app } = await start(path)
+    const { h, app } = await start(opened)
     const job = await committed(h, async (client) => {
       const placed = await place(h, app, client, 'submitted')
       await placed.prepareAndInsertBarrier()
@@ -116,7 +121,7 @@ describe.each(paths)("the user's own transaction, %s,", (path) => {
   })
 
   test('has its job done when submit is forgotten', async () => {
-    const { h, app } = await start(path)
+    const { h, app } = await start(opened)
     await committed(h, async (client) => {
       await (await place(h, app, client, 'forgotten')).prepareAndInsertBarrier()
     })
@@ -124,7 +129,7 @@ describe.each(paths)("the user's own transaction, %s,", (path) => {
   })
 
   test('refuses submit before the commit, and takes it after', async () => {
-    const { h, app } = await start(path)
+    const { h, app } = await start(opened)
     const job = await committed(h, async (client) => {
       const placed = await place(h, app, client, 'early')
       await placed.prepareAndInsertBarrier()
@@ -136,7 +141,7 @@ describe.each(paths)("the user's own transaction, %s,", (path) => {
   })
 
   test('refuses submit after a rollback, and drops the job', async () => {
-    const { h, store, app } = await start(path)
+    const { h, store, app } = await start(opened)
     let job: CommittableJob | undefined
     const failed = begun(h, async (client) => {
       job = await place(h, app, client, 'undone')
@@ -149,7 +154,7 @@ describe.each(paths)("the user's own transaction, %s,", (path) => {
   })
 
   test('refuses submit when the job went with a savepoint', async () => {
-    const { h, store, app } = await start(path)
+    const { h, store, app } = await start(opened)
     const job = await committed(h, async (client) => {
       await client.query('savepoint here')
       const placed = await place(h, app, client, 'in a savepoint')
@@ -163,8 +168,10 @@ describe.each(paths)("the user's own transaction, %s,", (path) => {
 })
 
 describe.each(paths)('start() in a transaction of the user, %s,', (path) => {
+  const opened = onPath(path, (name) => open({ name }))
+
   test('commits, and has the job done, once', async () => {
-    const { h, app } = await start(path)
+    const { h, app } = await start(opened)
     const receipt = await begun(h, async (client) => {
       const job = await place(h, app, client, 'started')
       return { ...(await job.start()), expected: job.gid }
@@ -173,35 +180,35 @@ describe.each(paths)('start() in a transaction of the user, %s,', (path) => {
     await app.noted('started')
     await app.settled()
     expect(app.notes.filter((text) => text === 'started')).toHaveLength(1)
-    expect(await h.skus()).toEqual(['started'])
+    expect(await h.skus()).toContain('started')
   })
 
   test('leaves the client idle, for its next transaction', async () => {
-    const { h, app } = await start(path)
+    const { h, app } = await start(opened)
     await begun(h, async (client) => {
-      await (await place(h, app, client, 'first')).start()
+      await (await place(h, app, client, 'one')).start()
       await client.query('begin')
-      await (await place(h, app, client, 'second')).start()
+      await (await place(h, app, client, 'another')).start()
     })
-    await app.noted('first')
-    await app.noted('second')
-    expect(await h.skus()).toEqual(['first', 'second'])
+    await app.noted('one')
+    await app.noted('another')
+    expect(await h.skus()).toEqual(expect.arrayContaining(['one', 'another']))
   })
 
   test('rejects when the server refuses the commit, and drops the job', async () => {
-    const { h, store, app } = await start(path)
-    await h.query('create table paid (n int unique deferrable initially deferred)')
+    const { h, store, app } = await start(opened)
+    await h.query('create table if not exists paid (n int unique deferrable initially deferred)')
     const failed = begun(h, async (client) => {
       await client.query('insert into paid values (1), (1)')
       await (await place(h, app, client, 'not paid')).start()
     })
     await expect(failed).rejects.toMatchObject({ code: '23505' })
     await expectDropped(store, app, 'not paid')
-    expect(await h.skus()).toEqual([])
+    expect(await h.skus()).not.toContain('not paid')
   })
 
   test('rejects in a transaction in which a statement failed unnoticed', async () => {
-    const { h, store, app } = await start(path)
+    const { h, store, app } = await start(opened)
     const failed = begun(h, async (client) => {
       const job = await place(h, app, client, 'ghost')
       await client.query('select 1 / 0').catch(() => {})
@@ -212,7 +219,7 @@ describe.each(paths)('start() in a transaction of the user, %s,', (path) => {
   })
 
   test('leaves it to the database what is done when the connection is lost in COMMIT', async () => {
-    const { h, store, app } = await start(path)
+    const { h, store, app } = await start(opened)
     const commit = await holdCommit(h, 'lost')
     let gid: string | undefined
     const lost = begun(h, async (client) => {
@@ -226,7 +233,7 @@ describe.each(paths)('start() in a transaction of the user, %s,', (path) => {
   })
 
   test("is a job only once with a gid of the caller's own", async () => {
-    const { h, app } = await start(path)
+    const { h, app } = await start(opened)
     const handle = (text: string) =>
       begun(h, async (client) => {
         await order(client, text)
@@ -238,13 +245,14 @@ describe.each(paths)('start() in a transaction of the user, %s,', (path) => {
     await app.noted('first')
     await app.settled()
     expect(app.notes).not.toContain('second')
-    expect(await h.skus()).toEqual(['first'])
+    expect(await h.skus()).toContain('first')
+    expect(await h.skus()).not.toContain('second')
   })
 })
 
 describe('once', () => {
   test('has its effect once, though its step is tried again', async () => {
-    const { h } = await openPath('outbox', (name) => open({ name }))
+    const h = await openForTest()
     const results: unknown[] = []
     const reserve = defineStep({
       name: 'Reserve',

@@ -134,6 +134,7 @@ export async function holdCommit(
     create or replace function hold() returns trigger language plpgsql as $$
     begin if new.sku = tg_argv[0] then perform pg_advisory_xact_lock(1); end if; return new; end $$`)
   await holder.query(`
+    drop trigger if exists hold on orders;
     create constraint trigger hold after insert on orders
     deferrable initially deferred for each row execute function hold('${sku}')`)
   return {

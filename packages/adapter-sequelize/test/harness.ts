@@ -1,9 +1,10 @@
 import { newGid } from '@stepping/core'
 import type { BarrierKey } from '@stepping/core'
 import type { CommittableSqlContext, SqlDatabase } from '@stepping/sql'
-import { freshDatabase } from '@stepping/test-support'
+import { freshDatabase, freshMysqlDatabase } from '@stepping/test-support'
+import type { FreshDatabase } from '@stepping/test-support'
 import { DataTypes, QueryTypes, Sequelize } from 'sequelize'
-import type { Model, ModelStatic, Options, Transaction } from 'sequelize'
+import type { Dialect, Model, ModelStatic, Options, Transaction } from 'sequelize'
 import { inject, onTestFinished, vi } from 'vitest'
 import { sequelize } from '../src/index.ts'
 import type { SequelizeOptions, SequelizeTransactionOptions } from '../src/index.ts'
@@ -44,27 +45,60 @@ export interface Product {
 
 export const postgres: Product = {
   name: 'PostgreSQL',
-  async open(options = {}) {
-    const { url: given, config, ...rest } = options
-    const fresh = given === undefined ? await freshDatabase(inject('postgresUrl')) : undefined
-    return await harness(given ?? fresh!.url, config, rest, 'stepping.', async () => {
-      await fresh?.drop()
-    })
-  },
+  open: (options) =>
+    openFresh(() => freshDatabase(inject('postgresUrl')), 'postgres', 'stepping.', options),
 }
 
-export const products: readonly Product[] = [postgres]
+export const mysql2 = onMysql('mysql2', 'mysql')
+
+export const mariadb = onMysql('mariadb', 'mariadb')
+
+export const products: readonly Product[] = [postgres, mysql2, mariadb]
+
+function onMysql(name: string, dialect: Dialect): Product {
+  return {
+    name,
+    open: (options) =>
+      openFresh(() => freshMysqlDatabase(inject('mysqlUrl')), dialect, 'stepping_', options),
+  }
+}
+
+async function openFresh(
+  makeFresh: () => Promise<FreshDatabase>,
+  dialect: Dialect,
+  tables: string,
+  { url: given, config, ...options }: HarnessOptions = {},
+): Promise<Harness> {
+  const fresh = given === undefined ? await makeFresh() : undefined
+  const url = given ?? fresh!.url
+  const instance = (its: Options): Sequelize => {
+    const { hostname, port, username, password, pathname } = new URL(url)
+    return new Sequelize(pathname.slice(1), username, password, {
+      dialect,
+      host: hostname,
+      port: Number(port),
+      logging: false,
+      ...its,
+    })
+  }
+  const db = instance({ ...config, pool: { max: 10, ...config?.pool } })
+  const drop = async (): Promise<void> => {
+    await fresh?.drop()
+  }
+  return await harness({ url, db, probe: instance({ pool: { max: 2 } }), tables, drop }, options)
+}
 
 /** With a table of orders, migrated. */
 async function harness(
-  url: string,
-  config: Options = {},
+  {
+    url,
+    db,
+    probe,
+    tables,
+    drop,
+  }: { url: string; db: Sequelize; probe: Sequelize; tables: string; drop: () => Promise<void> },
   options: Partial<SequelizeOptions>,
-  tables: string,
-  drop: () => Promise<void>,
 ): Promise<Harness> {
-  const db = new Sequelize(url, { logging: false, ...config, pool: { max: 10, ...config.pool } })
-  const probe = new Sequelize(url, { logging: false, pool: { max: 2 } })
   const query: Harness['query'] = async (text, replacements = []) =>
     await probe.query(text, { replacements, type: QueryTypes.SELECT })
   const column = async (text: string, values?: unknown[]): Promise<unknown[]> =>
@@ -73,7 +107,7 @@ async function harness(
     'orders',
     {
       id: { type: DataTypes.INTEGER, primaryKey: true, autoIncrement: true },
-      sku: { type: DataTypes.STRING(100), unique: true },
+      sku: { type: DataTypes.STRING(100) },
     },
     { timestamps: false, freezeTableName: true },
   )

@@ -15,6 +15,7 @@ export interface Stored extends Document {
 export interface MongoStore extends OpenStore {
   readonly store: JobStore
   readonly database: MongoDatabase
+  readonly url: string
   readonly prefix: string
   /** Past the adapter. */
   readonly jobs: Collection<Stored>
@@ -53,6 +54,7 @@ export function useMongo(): {
       return {
         store,
         database,
+        url: fresh.url,
         prefix,
         jobs,
         history,

@@ -142,9 +142,10 @@ class MongoJobStore implements JobStore {
     )
   }
 
-  /** 2, 9, 14 and 22: values; 121: a validator; the others: a document that is too large. */
+  /** 2, 9, 14 and 22: values; 121: a validator. What is too large for one command may not be for many. */
   isRefusal(error: unknown): boolean {
-    return [2, 9, 14, 22, 121, 10334, 17419, 17420].includes(this.database.errorCode(error) ?? 0)
+    const code = this.database.errorCode(error)
+    return isTooLarge(error, code) || [2, 9, 14, 22, 121].includes(code ?? 0)
   }
 
   async notify(app: string): Promise<void> {
@@ -252,11 +253,20 @@ class MongoJobStore implements JobStore {
     try {
       reply = await execute(insertJob(this.#job, insert, writeId))
     } catch (error) {
-      if (this.database.errorCode(error) !== tooLateCode) throw error
+      const { gid } = insert.job
+      const code = this.database.errorCode(error)
+      if (code === tooLateCode) {
+        throw new SteppingError(
+          'BARRIER_EXPIRED',
+          `Job ${gid} was created too long ago to be stored now. Create it again.`,
+          { gid },
+        )
+      }
+      if (!isTooLarge(error, code)) throw error
       throw new SteppingError(
-        'BARRIER_EXPIRED',
-        `Job ${insert.job.gid} was created too long ago to be stored now. Create it again.`,
-        { gid: insert.job.gid },
+        'ARGS_TOO_LARGE',
+        `The args of all steps of job ${gid} together are more than the 16 MB that a MongoDB document can hold. Store the data yourself and pass its id.`,
+        { gid, cause: error },
       )
     }
     const row = foundRow(reply)!
@@ -279,6 +289,11 @@ class MongoJobStore implements JobStore {
     if (gids.length === 0) return new Set()
     return gidsOf(await listAmong(this.database, gids, states))
   }
+}
+
+/** Said by the server, or by the driver, which makes a command of it first. */
+function isTooLarge(error: unknown, code: number | undefined): boolean {
+  return error instanceof RangeError || [10334, 16493, 17419, 17420].includes(code ?? 0)
 }
 
 function storedIn(row: Row): JobContent & { readonly state: JobState } {

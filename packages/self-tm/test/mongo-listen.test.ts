@@ -1,0 +1,73 @@
+import { mongoJobStore } from '@stepping/self-tm'
+import { startMongo } from '@stepping/test-support'
+import { MongoClient } from 'mongodb'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { mongo } from '../../adapter-mongo/src/index.ts'
+import { useMongo } from './mongo-store.ts'
+
+const { open } = useMongo()
+
+const never = (): void => {
+  throw new Error('The stream is lost.')
+}
+
+test('another process hears that there is work, at once, and only that of its app', async () => {
+  const { store, database } = await open()
+  const heard = vi.fn<() => void>()
+  const close = await mongoJobStore(database).listen!('shop', heard, never)
+  onTestFinished(close)
+  await store.notify!('market')
+  await store.notify!('shop')
+  await vi.waitFor(() => expect(heard).toHaveBeenCalledTimes(1), { timeout: 5_000 })
+  await store.notify!('shop')
+  await vi.waitFor(() => expect(heard).toHaveBeenCalledTimes(2), { timeout: 5_000 })
+})
+
+test('what is told right after the listening began is heard', async () => {
+  const { store } = await open()
+  for (let round = 0; round < 20; round++) {
+    const heard = Promise.withResolvers<void>()
+    const close = await store.listen!('shop', heard.resolve, never)
+    await store.notify!('shop')
+    await heard.promise
+    await close()
+  }
+})
+
+test('closed, it hears nothing more, and that is no loss', async () => {
+  const { store } = await open()
+  const [heard, lost] = [vi.fn<() => void>(), vi.fn<() => void>()]
+  const close = await store.listen!('shop', heard, lost)
+  const began = performance.now()
+  await close()
+  expect(performance.now() - began).toBeLessThan(1_000)
+  const control = Promise.withResolvers<void>()
+  const closeControl = await store.listen!('shop', control.resolve, never)
+  await store.notify!('shop')
+  await control.promise
+  await closeControl()
+  expect(heard).not.toHaveBeenCalled()
+  expect(lost).not.toHaveBeenCalled()
+})
+
+test('a stream that cannot go on says so, once, and another one can be opened', async () => {
+  await using server = await startMongo()
+  const client = new MongoClient(`${server.url}&serverSelectionTimeoutMS=500`)
+  onTestFinished(() => client.close())
+  const database = mongo(client.db('shop'), { name: 'orders' })
+  await database.migrate()
+  const store = mongoJobStore(database)
+  await store.migrate()
+  const lost = vi.fn<() => void>()
+  await store.listen!('shop', () => {}, lost)
+  await store.notify!('shop')
+  await server.kill()
+  await vi.waitFor(() => expect(lost).toHaveBeenCalledTimes(1), { timeout: 20_000 })
+  await server.start()
+  const heard = Promise.withResolvers<void>()
+  const close = await store.listen!('shop', heard.resolve, never)
+  await store.notify!('shop')
+  await heard.promise
+  await close()
+  expect(lost).toHaveBeenCalledTimes(1)
+})

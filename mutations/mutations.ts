@@ -444,7 +444,7 @@ export const mutations: readonly Mutation[] = [
     to: 'where over_at is null',
     test: {
       file: 'packages/adapter-drizzle/test/conformance.node-postgres.test.ts',
-      name: 'database: Drizzle over node-postgres > the once rows of another owner, whose jobs are not known here, stay',
+      name: 'database: Drizzle over node-postgres > a once row of this owner goes though another owner has the gid too',
     },
   },
   {

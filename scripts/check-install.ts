@@ -1,68 +1,62 @@
 /**
- * `pnpm check:install`: installs the packages as a user does, from their packed tarballs with npm in an empty folder
- * outside the workspace, then type-checks and runs scripts/install-program there. Finds what only an install shows:
- * a file missing from a package, an import that only resolves in the workspace, a dependency nobody declared.
+ * `pnpm check:install`: installs each package as a user does, packed, with one driver and nothing else, in an empty
+ * folder outside the workspace; with the lowest versions of the libraries that it allows, and with the newest. Then
+ * type-checks and runs a small program there. Finds what only an install shows: a file missing from a package, an
+ * import that only resolves in the workspace, a dependency nobody declared, a range that promises too much.
+ *
+ * Words after it choose the programs: `pnpm check:install drizzle`.
  */
-import { execFile } from 'node:child_process'
-import { cp, glob, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { cases } from './install/cases.ts'
+import type { Case } from './install/cases.ts'
+import { packAll } from './install/packed.ts'
+import { run } from './install/run.ts'
+import { Servers } from './install/servers.ts'
+import { tryInstall } from './install/try-install.ts'
+import type { Parts, Versions } from './install/try-install.ts'
 
-/** What the program uses beside the packages, in the versions of the workspace. */
-const companions = ['@electric-sql/pglite', '@types/node', '@types/pg', 'drizzle-orm', 'typescript']
+/** How many are tried at once. */
+const atOnce = 2
 
-/** What a job library may bring along, itself included. */
-const mostPackages = 8
-
+const words = process.argv.slice(2)
 const folder = await mkdtemp(join(tmpdir(), 'stepping-install-'))
+await using servers = new Servers()
 try {
-  const tarballs = await packAll()
-  await cp('scripts/install-program', folder, { recursive: true })
-  const before = await install(await versions(companions))
-  const after = await install({ ...(await versions(companions)), ...tarballs })
-  const added = after.filter((name) => !before.includes(name))
-  if (added.length > mostPackages)
-    throw new Error(`Too many packages are added: ${added.join(', ')}`)
-  await run('node_modules/.bin/tsc', [])
-  const printed = await run(process.execPath, ['main.ts'])
-  console.log(`installed, type-checked and ran: ${added.join(', ')}\n${printed}`)
+  const parts: Parts = {
+    packed: await packAll(folder),
+    catalog: JSON.parse(await run('pnpm', ['config', 'get', 'catalog', '--json'])),
+    programs: resolve('scripts/install/programs'),
+    environment: (server) => servers.environment(server),
+  }
+  const trials = cases
+    .filter(({ name }) => words.every((word) => name.includes(word)))
+    .flatMap((each) => (['lowest', 'newest'] as const).map((versions) => ({ each, versions })))
+  const tryOneAfterAnother = async (): Promise<void> => {
+    for (let trial = trials.shift(); trial; trial = trials.shift()) {
+      await tryAndTell(trial.each, trial.versions, parts)
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, tryOneAfterAnother))
 } finally {
   await rm(folder, { recursive: true })
 }
 
-/** Installs with npm; resolves with the names of all packages that are there then. */
-async function install(dependencies: Record<string, string>): Promise<string[]> {
-  const manifest = { name: 'install-program', private: true, type: 'module', dependencies }
-  await writeFile(join(folder, 'package.json'), JSON.stringify(manifest))
-  await run('npm', ['install', '--no-audit', '--no-fund'])
-  const lock = JSON.parse(await readFile(join(folder, 'package-lock.json'), 'utf8'))
-  return Object.keys(lock.packages).filter((path) => path.startsWith('node_modules/'))
-}
-
-/** Packs every package that is published; package name to tarball. */
-async function packAll(): Promise<Record<string, string>> {
-  const tarballs: Record<string, string> = {}
-  for await (const file of glob('packages/*/package.json')) {
-    const manifest = JSON.parse(await readFile(file, 'utf8'))
-    if (manifest.private === true) continue
-    const tarball = join(folder, `${basename(dirname(file))}.tgz`)
-    await run('pnpm', ['pack', '--out', tarball], dirname(file))
-    tarballs[manifest.name] = `file:${tarball}`
+/** One line for each, and what went wrong. */
+async function tryAndTell(each: Case, versions: Versions, parts: Parts): Promise<void> {
+  const begin = performance.now()
+  const tell = (text: string): void => {
+    const seconds = ((performance.now() - begin) / 1_000).toFixed(1).padStart(5)
+    console.log(`${each.name.padEnd(24)} ${versions} ${seconds} s  ${text}`)
   }
-  return tarballs
-}
-
-async function versions(names: string[]): Promise<Record<string, string>> {
-  const catalog = JSON.parse(await run('pnpm', ['config', 'get', 'catalog', '--json'], '.'))
-  return Object.fromEntries(names.map((name) => [name, catalog[name]]))
-}
-
-/** Resolves with what the command printed; rejects with that if it fails. */
-function run(command: string, args: string[], cwd = folder): Promise<string> {
-  return new Promise((resolve, reject) => {
-    execFile(command, args, { cwd, timeout: 300_000 }, (error, stdout) => {
-      if (error === null) resolve(stdout)
-      else reject(new Error(`${error.message}\n${stdout}`))
-    })
-  })
+  try {
+    const at = join(folder, `${each.name}-${versions}`)
+    const { packages, over, untidy } = await tryInstall(each, versions, at, parts)
+    const types = untidy.length > 0 ? `; types of ${untidy.join(', ')} need skipLibCheck` : ''
+    tell(`${String(packages).padStart(3)} packages  ${over}${types}`)
+  } catch (error) {
+    process.exitCode = 1
+    tell(`FAILED\n${(error as Error).message}`)
+  }
 }

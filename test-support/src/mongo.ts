@@ -73,10 +73,10 @@ async function startIn(
     ['unixSocketPrefix', folder],
     ['wiredTigerCacheSizeGB', '0.25'],
     ['setParameter', 'enableTestCommands=1'],
-    // A killed client's transaction keeps its locks until then; the default is a minute.
-    ['setParameter', 'transactionLifetimeLimitSeconds=5'],
   ]
-  for (const [name, value] of Object.entries(parameters)) {
+  // A killed client's transaction keeps its locks for so long; the server's own default is a minute.
+  const always = { transactionLifetimeLimitSeconds: '5' }
+  for (const [name, value] of Object.entries({ ...always, ...parameters })) {
     settings.push(['setParameter', `${name}=${value}`])
   }
   if (!standalone) settings.push(['replSet', replicaSet], ['oplogSize', '64'])

@@ -2,10 +2,11 @@
  * `pnpm new-adapter <name>`: a package for an adapter, which compiles and whose kit fails with the name of what is not
  * written yet. `--into <folder>` puts it elsewhere and leaves the workspace alone.
  */
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { copyFile, glob, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { parseArgs, promisify } from 'node:util'
 
 const template = 'templates/adapter'
 
@@ -38,6 +39,8 @@ async function create(): Promise<void> {
   }
   await copyFile('LICENSE', join(folder, 'LICENSE'))
   if (values.into === undefined) await reference()
+  // Lines are as long as the name is.
+  await promisify(execFile)('node_modules/.bin/oxfmt', [folder])
   console.log(
     `${folder} is made. Next:
   npx --yes pnpm@12 install
@@ -50,12 +53,11 @@ The kit says what to write first; docs/write-an-adapter.md says how.`,
 function named(text: string): string {
   const type = name.replaceAll(/(?:^|-)(.)/g, (_, letter: string) => letter.toUpperCase())
   const identifier = type.charAt(0).toLowerCase() + type.slice(1)
-  return text
-    .replaceAll('adapter-acme', `adapter-${name}`)
-    .replaceAll(/\bacme\.ts/g, `${name}.ts`)
-    .replaceAll('"acme"', `"${name}"`)
-    .replaceAll('Acme', type)
-    .replaceAll('acme', identifier)
+  // In one go, since the name may have `acme` in it.
+  return text.replaceAll(/Acme|(adapter-|")?acme(?=(\.ts)?)/g, (found, before, file) => {
+    if (found === 'Acme') return type
+    return before === undefined && file === undefined ? identifier : found.replace('acme', name)
+  })
 }
 
 /** Has the compiler look at it. */

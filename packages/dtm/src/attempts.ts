@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { describeError, isSteppingError, SteppingError } from '@stepping/core'
 import type { StepCall, StepOutcome } from '@stepping/core'
 import { monotonicMs } from './clock.ts'
@@ -195,8 +194,10 @@ function tell(entry: Entry): Progress {
 }
 
 async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
-  const timer = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, ms, false)
+  })
   const ended = work.then(() => true)
-  const late = delay(ms, false, { signal: timer.signal }).catch(() => false)
-  return await Promise.race([ended, late]).finally(() => timer.abort())
+  return await Promise.race([ended, late]).finally(() => clearTimeout(timer))
 }

@@ -24,6 +24,7 @@ export class Delivery {
   #preparedAtMs: number | undefined
   /** DTM asks about the job at any moment or has started it: a submit would start it once more. */
   #startsAlone = false
+  #isDropped = false
   #submitting: Promise<void> | undefined
 
   constructor(api: DtmApi, job: JobRecord, message: DtmMessage) {
@@ -49,6 +50,12 @@ export class Delivery {
 
   /** See `TransactionManager.submit`. */
   async submit(): Promise<void> {
+    if (this.#isDropped) {
+      throw this.#error(
+        'TRANSACTION_ROLLED_BACK',
+        'was dropped, because its transaction rolled back',
+      )
+    }
     const alone = this.#job.database === undefined
     if (alone) await this.prepare()
     try {
@@ -59,6 +66,16 @@ export class Delivery {
       if (alone && isSteppingError(error, 'SUBMIT_DEFERRED')) return
       throw error
     }
+  }
+
+  /** See `TransactionManager.abort`. */
+  async abort(): Promise<void> {
+    const { gid } = this.#message
+    const answer = await this.#api.post('abort', JSON.stringify({ gid, trans_type: 'msg' }))
+    if (answer.status !== 200) {
+      throw this.#error('TM_REFUSED', `was not dropped by DTM (${messageIn(answer)})`)
+    }
+    this.#isDropped = true
   }
 
   async #sendPrepare(): Promise<DtmAnswer> {

@@ -7,7 +7,6 @@ import type { Callback } from './callback.ts'
 import { Cleaner } from './cleaner.ts'
 import { Delivery } from './delivery.ts'
 import { DtmApi, messageIn } from './dtm-api.ts'
-import { dtmGid } from './dtm-gid.ts'
 import { callbackHandler } from './handler.ts'
 import { jobAdmin } from './job-admin.ts'
 import { firstIntervalMs, timingOf } from './job-options.ts'
@@ -51,7 +50,7 @@ class DtmTransactionManager implements Dtm {
   #participant: Participant | undefined
   #attempts: Attempts | undefined
   #cleaner: Cleaner | undefined
-  #closed = false
+  #closing: Promise<void> | undefined
 
   constructor(settings: DtmSettings) {
     this.#settings = settings
@@ -71,7 +70,7 @@ class DtmTransactionManager implements Dtm {
     this.jobs = jobAdmin(this.#api, settings.ledger, () => ({
       participant: this.#participant,
       attempts: this.#attempts,
-      closed: this.#closed,
+      closed: this.#closing !== undefined,
       unknownSteps,
     }))
   }
@@ -91,7 +90,11 @@ class DtmTransactionManager implements Dtm {
   }
 
   async close(): Promise<void> {
-    this.#closed = true
+    this.#closing ??= this.#close()
+    await this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#cleaner?.close()
     await this.#attempts?.close(this.#settings.drainMs)
     this.#participant = undefined
@@ -106,13 +109,8 @@ class DtmTransactionManager implements Dtm {
     await this.#deliveryOf(job).submit()
   }
 
-  async abort({ gid }: JobRecord): Promise<void> {
-    const body = JSON.stringify({ gid: dtmGid(gid), trans_type: 'msg' })
-    const answer = await this.#api.post('abort', body)
-    if (answer.status === 200) return
-    throw new SteppingError('TM_REFUSED', `DTM did not drop job ${gid} (${messageIn(answer)}).`, {
-      gid,
-    })
+  async abort(job: JobRecord): Promise<void> {
+    await this.#deliveryOf(job).abort()
   }
 
   /** Made once for a record: all its sends are one and the same message. */

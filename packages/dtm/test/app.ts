@@ -3,7 +3,14 @@ import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { drizzlePostgres } from '@stepping/adapter-drizzle'
 import { createStepping, defineStep, silentLogger, unchecked } from '@stepping/core'
-import type { AnyStep, Step, Stepping, SteppingEvent } from '@stepping/core'
+import type {
+  AnyDatabase,
+  AnyStep,
+  Step,
+  Stepping,
+  SteppingEvent,
+  TenantDatabases,
+} from '@stepping/core'
 import { freshDatabase } from '@stepping/test-support'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { Pool } from 'pg'
@@ -18,12 +25,12 @@ export { secret }
 export type OrdersDatabase = Awaited<ReturnType<typeof openOrders>>
 
 /** A database of the test's own, and a look at it by another route. */
-export async function openOrders(name = 'orders') {
+export async function openOrders(name = 'orders', tenant?: string) {
   const fresh = await freshDatabase(inject('postgresUrl'), `dtm ${name}`)
   const [pool, probe] = [10, 2].map((max) => new Pool({ connectionString: fresh.url, max }))
   for (const each of [pool!, probe!]) each.on('error', () => {})
   const db = drizzle(pool!)
-  const database = drizzlePostgres(db, { name })
+  const database = drizzlePostgres(db, { name, ...(tenant !== undefined && { tenant }) })
   await probe!.query('create table orders (sku text not null)')
   await database.migrate()
   return {
@@ -74,7 +81,7 @@ export interface App {
 export interface AppOptions {
   /** Of the DTM server. */
   readonly server: string
-  readonly orders?: Pick<OrdersDatabase, 'database'>
+  readonly orders?: { readonly database: AnyDatabase | TenantDatabases }
   readonly steps?: readonly AnyStep[]
   readonly options?: Partial<DtmOptions>
   /** Stands before the app's own handler. */

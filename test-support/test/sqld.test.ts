@@ -15,11 +15,11 @@ test('a libSQL server answers, keeps its data over a crash, and is gone when it 
   onTestFinished(() => server.stop())
   await execute(server, 'create table t as select 42 as answer')
   await server.kill()
-  await expect(execute(server, 'select 1')).rejects.toThrow()
+  await expect(execute(server, 'select 1')).rejects.toBeInstanceOf(Error)
   await server.start()
   expect(await execute(server, 'select answer from t')).toMatchObject({
     results: [{ response: { result: { rows: [[{ value: '42' }]] } } }, {}],
   })
   await server.stop()
-  await expect(execute(server, 'select 1')).rejects.toThrow()
+  await expect(execute(server, 'select 1')).rejects.toBeInstanceOf(Error)
 })

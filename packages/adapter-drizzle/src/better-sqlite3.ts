@@ -3,7 +3,7 @@ import { assertSqliteVersion, errorCode, toText, transactionUnusable } from '@st
 import type { SqlResult, Statement } from '@stepping/sql'
 import { BetterSQLiteSession, BetterSQLiteTransaction } from 'drizzle-orm/better-sqlite3/session'
 import { Idle } from './idle.ts'
-import { clientClosed, openAgain } from './sqlite-driver.ts'
+import { assertSameFile, clientClosed, opener } from './sqlite-driver.ts'
 import type { SqliteDriver, SqliteInternals, SqliteTransaction } from './sqlite-driver.ts'
 
 /** The shapes of better-sqlite3 that are used. */
@@ -30,17 +30,30 @@ export function betterSqlite3(
 ): SqliteDriver {
   const client = db.$client as Connection
   const file = fileOf(client)
-  const connectAgain = (connect as (() => Connection) | undefined) ?? (() => again(client, file))
+  assertUsable(client, file)
+  const open = opener(file, client, (connect as (() => Connection) | undefined) ?? again)
   // The user's connection is for the user's statements only: what anybody sends on a connection is
   // part of the transaction that is open there. So there is one to write and one to read beside it.
   const [writer, reader] = [0, 1].map(
     () =>
       new Idle(
-        () => prepared(openAgain(file, connectAgain)),
+        () => {
+          const connection = open()
+          assertSameFile(file, fileOf(connection))
+          return neverWaiting(connection)
+        },
         (connection) => connection.close(),
         (connection) => connection.inTransaction,
       ),
   ) as [Idle<Connection>, Idle<Connection>]
+
+  /** As the user's was opened, as far as that shows. */
+  function again(): Connection {
+    const Database = client.constructor as new (file: string) => Connection
+    const connection = new Database(file)
+    pragma(connection, `foreign_keys = ${String(pragma(client, 'foreign_keys'))}`)
+    return connection
+  }
 
   function own(connection: Idle<Connection>): Connection {
     if (client.open) return connection.get()
@@ -126,19 +139,11 @@ function transactionOn(connection: Connection, db: SqliteInternals): SqliteTrans
   }
 }
 
-/** As the user's was opened, as far as that shows. */
-function again(client: Connection, file: string): Connection {
-  const Database = client.constructor as new (file: string) => Connection
-  const connection = new Database(file)
-  pragma(connection, `foreign_keys = ${pragma(client, 'foreign_keys')}`)
-  return connection
-}
-
 /**
  * Waiting for a lock would block this process, and with it the very transaction that it waits for.
  * `extra` syncs each commit, also in a WAL, for which better-sqlite3 turns that off.
  */
-function prepared(connection: Connection): Connection {
+function neverWaiting(connection: Connection): Connection {
   pragma(connection, 'busy_timeout = 0')
   pragma(connection, 'synchronous = extra')
   return connection
@@ -157,16 +162,19 @@ function run(connection: Connection, statement: Statement): SqlResult {
   return { rows, affected: rows.length }
 }
 
-function fileOf(client: Connection): string {
+function fileOf(connection: Connection): string {
+  const { file } = connection
+    .prepare(`select file from pragma_database_list where name = 'main'`)
+    .get() as { file: string }
+  return file
+}
+
+function assertUsable(client: Connection, file: string): void {
   const { version } = client.prepare('select sqlite_version() as version').get() as {
     version: string
   }
   assertSqliteVersion(version)
-  const file = client
-    .prepare(`select file from pragma_database_list where name = 'main'`)
-    .raw()
-    .get() as [string]
-  if (file[0] !== '' && !client.readonly) return file[0]
+  if (file !== '' && !client.readonly) return
   throw new SteppingError(
     'DATABASE_INVALID',
     client.readonly

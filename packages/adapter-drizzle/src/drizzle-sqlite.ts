@@ -68,7 +68,7 @@ function drizzleDriver<Tx extends object>(
   driver: SqliteDriver,
   lockWaitMs: number,
 ): SqlDriver<Tx, undefined> {
-  const turns = new WriteTurns(sqlite.isRolledBack)
+  const turns = new WriteTurns((error) => sqlite.isRolledBack(error))
   const progresses = new WeakMap<object, Progress>()
 
   async function batch(
@@ -171,7 +171,7 @@ function isRead({ strings }: Statement): boolean {
 function endedBefore(): SteppingError {
   return new SteppingError(
     'TRANSACTION_ROLLED_BACK',
-    'SQLite ended this transaction before its COMMIT: a statement in it failed so that all was rolled back, and its error was swallowed. Nothing was stored.',
+    'SQLite ended this transaction before its COMMIT: a statement in it failed so that all was rolled back, and its error was swallowed, or ended it by itself. No step will run.',
   )
 }
 

@@ -1,5 +1,5 @@
 /** Unused for so long it is closed, and opened again when it is needed. */
-const idleMs = 1_000
+const idleMs = 5_000
 
 /** Connections of this library's own, which nobody else would close. */
 export class Idle<T> {

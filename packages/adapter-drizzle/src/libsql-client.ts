@@ -1,7 +1,7 @@
 import { toText, transactionUnusable } from '@stepping/sql'
 import type { SqlResult, Statement } from '@stepping/sql'
 import { LibSQLSession, LibSQLTransaction } from 'drizzle-orm/libsql/session'
-import type { OpenedTransaction, SqliteInternals, SqliteTransaction } from './sqlite-driver.ts'
+import type { SqliteInternals, SqliteTransaction } from './sqlite-driver.ts'
 
 /** The shapes of @libsql/client that are used. */
 export interface LibsqlClient extends LibsqlExecutor {
@@ -11,6 +11,7 @@ export interface LibsqlClient extends LibsqlExecutor {
   batch(statements: readonly LibsqlStatement[], mode: 'write'): Promise<LibsqlResult[]>
   transaction(mode: 'write' | 'deferred'): Promise<LibsqlTransaction>
   executeMultiple(text: string): Promise<void>
+  sync(): Promise<unknown>
   close(): void
 }
 

@@ -1,14 +1,13 @@
-import { SteppingError } from '@stepping/core'
+import { describeError, SteppingError } from '@stepping/core'
 import { assertSqliteVersion, errorCode, sqlite } from '@stepping/sql'
 import { Idle } from './idle.ts'
 import { begunOn, execute, fromLibsql, toLibsql } from './libsql-client.ts'
 import type { LibsqlClient, LibsqlTransaction } from './libsql-client.ts'
-import { clientClosed, openAgain } from './sqlite-driver.ts'
+import { assertSameFile, clientClosed, opener } from './sqlite-driver.ts'
 import type { SqliteDriver, SqliteInternals } from './sqlite-driver.ts'
 
 /** Clients of this library's own, one to write and one to read beside it. */
 interface Own {
-  readonly file: string
   readonly writer: Idle<LibsqlClient>
   readonly reader: Idle<LibsqlClient>
 }
@@ -22,12 +21,17 @@ export function libsqlFile(
   client: LibsqlClient,
   connect: (() => LibsqlClient) | undefined,
 ): SqliteDriver {
-  let looked: Own | undefined
+  let looking: Promise<Own> | undefined
+  let address = 'a libSQL file'
   let open = 0
 
   async function own(): Promise<Own> {
-    if (!client.closed) return (looked ??= await look())
-    throw clientClosed('libSQL client')
+    if (client.closed) throw clientClosed('libSQL client')
+    looking ??= look()
+    return await looking.catch((error: unknown) => {
+      looking = undefined
+      throw error
+    })
   }
 
   async function look(): Promise<Own> {
@@ -37,19 +41,27 @@ export function libsqlFile(
     const { file, seq, version } = rows[0] as { file: string; seq: unknown; version: string }
     assertSqliteVersion(version)
     if (file === '') throw inMemory()
-    const again = connect ?? (await connectTo(file, typeof seq))
-    const connectAgain = (): LibsqlClient => openAgain(file, again)
-    const close = (each: LibsqlClient): void => each.close()
+    address = file
+    await assertNoReplica(client)
+    const again = opener(file, client, connect ?? (await connectTo(file, typeof seq)))
+    if (connect) assertSameFile(file, await fileOf(again()))
     return {
-      file,
-      writer: new Idle(connectAgain, close, () => open > 0),
-      reader: new Idle(connectAgain, close, () => false),
+      writer: new Idle(
+        again,
+        (each) => each.close(),
+        () => open > 0,
+      ),
+      reader: new Idle(
+        again,
+        (each) => each.close(),
+        () => false,
+      ),
     }
   }
 
   return {
     get address() {
-      return looked?.file ?? 'a libSQL file'
+      return address
     },
     limits: { parallelTransactions: 'SQLite has one writer at a time' },
     async read(statement) {
@@ -132,6 +144,25 @@ async function connectTo(file: string, numbers: string): Promise<() => LibsqlCli
   const url = `file:${file.replaceAll(/[%?#]/g, encodeURIComponent)}`
   const intMode = numbers as 'number' | 'bigint' | 'string'
   return () => createClient({ url, intMode }) as unknown as LibsqlClient
+}
+
+async function fileOf(client: LibsqlClient): Promise<string> {
+  const { rows } = await client.execute(`select file from pragma_database_list where name = 'main'`)
+  client.close()
+  return String(rows[0]?.['file'])
+}
+
+/** What is written to its file beside it would never get to the server. It shows only by being able to sync. */
+async function assertNoReplica(client: LibsqlClient): Promise<void> {
+  const answer = await client.sync().then(
+    () => 'synced',
+    (error: unknown) => describeError(error),
+  )
+  if (answer.includes('SyncNotSupported')) return
+  throw new SteppingError(
+    'DATABASE_INVALID',
+    'This libSQL client is an embedded replica (syncUrl), whose transactions this library cannot follow. Give drizzleSqlite a client of the server itself.',
+  )
 }
 
 function inMemory(): SteppingError {

@@ -89,7 +89,7 @@ export function libsqlServer(
 interface Marked {
   readonly transaction: LibsqlTransaction
   readonly open?: Statement
-  unmark?(): Promise<unknown>
+  readonly unmark?: () => Promise<unknown>
 }
 
 /**

@@ -56,17 +56,41 @@ export interface SqliteInternals {
   }
 }
 
-/** Opens one more connection to the file that the user's own is connected to. */
-export function openAgain<T>(file: string, connect: () => T): T {
-  try {
-    return connect()
-  } catch (error) {
+/** Opens more connections to the file that the user's own is connected to. */
+export function opener<T extends object>(file: string, own: T, connect: () => T): () => T {
+  const known = new WeakSet<object>([own])
+  return () => {
+    const opened = open()
+    if (!known.has(opened)) {
+      known.add(opened)
+      return opened
+    }
     throw new SteppingError(
-      'DATABASE_UNREACHABLE',
-      `The SQLite file ${file} cannot be opened once more: ${describeError(error)}. Check that it is still there; if opening it takes more than its name, say connect in the options of drizzleSqlite.`,
-      { cause: error },
+      'DATABASE_INVALID',
+      `The option connect of drizzleSqlite has given a connection to ${file} a second time. It has to open a new one at each call: what is sent on one connection runs in the transaction that is open there.`,
     )
   }
+
+  function open(): T {
+    try {
+      return connect()
+    } catch (error) {
+      throw new SteppingError(
+        'DATABASE_UNREACHABLE',
+        `The SQLite file ${file} cannot be opened once more: ${describeError(error)}. Check that it is still there; if opening it takes more than its name, say connect in the options of drizzleSqlite.`,
+        { cause: error },
+      )
+    }
+  }
+}
+
+/** What `connect` opened has to be the same file. */
+export function assertSameFile(file: string, opened: string): void {
+  if (file === opened) return
+  throw new SteppingError(
+    'DATABASE_INVALID',
+    `The option connect of drizzleSqlite has opened ${opened || 'a database in memory'}, and the database is ${file}.`,
+  )
 }
 
 /** What is asked of this library after the user has closed the client. */

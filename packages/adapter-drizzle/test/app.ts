@@ -1,8 +1,9 @@
 import { createStepping, defineStep, silentLogger, unchecked } from '@stepping/core'
 import type { Step, Stepping, SteppingEvent, SteppingOptions } from '@stepping/core'
+import type { AnySqlDatabase } from '@stepping/sql'
 import { onTestFinished, vi } from 'vitest'
 import { selfTm } from './harness.ts'
-import type { Driver, Harness, TestDatabase } from './harness.ts'
+import type { Driver, Harness } from './harness.ts'
 
 /** A running app with one step, which notes its text. */
 export interface App {
@@ -19,7 +20,7 @@ export interface App {
 export interface AppOptions {
   readonly databases: NonNullable<SteppingOptions['databases']>
   /** Where the jobs are stored. */
-  readonly store: TestDatabase
+  readonly store: AnySqlDatabase
   readonly steps?: SteppingOptions['steps']
 }
 

@@ -9,11 +9,11 @@ import { notes } from './sqlite-drivers.ts'
 import type { Db } from './sqlite-drivers.ts'
 
 /** A process that places COUNT notes, each with a job, in transactions of its own on FILE. */
-const { DRIVER, FILE, LABEL = 'note', COUNT = 'Infinity' } = process.env
+const { DRIVER, FILE = '', LABEL = 'note', COUNT = 'Infinity' } = process.env
 const db =
   DRIVER === 'better-sqlite3'
-    ? overBetterSqlite3({ client: new Sqlite(FILE!) })
-    : overLibsql({ client: createClient({ url: `file:${FILE!}` }) })
+    ? overBetterSqlite3({ client: new Sqlite(FILE) })
+    : overLibsql({ client: createClient({ url: `file:${FILE}` }) })
 const orders = drizzleSqlite(db as unknown as Db, { name: 'orders' })
 const send = defineStep({ name: 'Send', args: unchecked<string>(), run() {} })
 const stepping = createStepping({

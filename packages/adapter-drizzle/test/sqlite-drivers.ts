@@ -29,7 +29,7 @@ export interface SqliteDriver {
   readonly name: string
   readonly kind: 'better-sqlite3' | 'libSQL file' | 'libSQL server'
   /** A database that nobody else uses, with an empty table of notes. A server ignores the mode. */
-  open(journalMode?: string): Promise<OpenSqlite>
+  readonly open: (journalMode?: string) => Promise<OpenSqlite>
 }
 
 export interface OpenSqlite {
@@ -38,12 +38,12 @@ export interface OpenSqlite {
   readonly server?: SqldServer
   readonly db: Db
   /** The same through another connection, client or driver object. */
-  connect(place?: string): { db: Db; close(): void }
+  readonly connect: (place?: string) => { db: Db; close: () => void }
   /** Past the adapter, on a connection of its own. */
-  query(text: string, values?: readonly unknown[]): Promise<Row[]>
-  over(options?: Partial<DrizzleSqliteOptions>): TestDatabase
-  notes(): Promise<string[]>
-  close(): Promise<void>
+  readonly query: (text: string, values?: readonly unknown[]) => Promise<Row[]>
+  readonly over: (options?: Partial<DrizzleSqliteOptions>) => TestDatabase
+  readonly notes: () => Promise<string[]>
+  readonly close: () => Promise<void>
 }
 
 export const betterSqlite3: SqliteDriver = {
@@ -85,7 +85,7 @@ export const libsqlFile: SqliteDriver = {
   async open(journalMode = 'wal') {
     const folder = await freshFolder()
     const file = join(folder.path, 'shop.db')
-    const connect = (place = file): { db: Db; close(): void } => {
+    const connect = (place = file): { db: Db; close: () => void } => {
       const client = createClient({ url: `file:${place}` })
       return { db: overLibsql({ client }) as unknown as Db, close: () => client.close() }
     }
@@ -116,7 +116,7 @@ function libsqlServer(scheme: 'http' | 'ws'): SqliteDriver {
     kind: 'libSQL server',
     async open() {
       const server = await startSqld()
-      const connect = (place = server.url): { db: Db; close(): void } => {
+      const connect = (place = server.url): { db: Db; close: () => void } => {
         const client = createClient({ url: place.replace('http', scheme) })
         return { db: overLibsql({ client }) as unknown as Db, close: () => client.close() }
       }

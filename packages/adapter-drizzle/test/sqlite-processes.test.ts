@@ -55,7 +55,7 @@ describe.each(fileDrivers)('over $name, with other processes on the file', (driv
         }),
       )
       console.log(
-        `${driver.name}, ${mode}: the longest transactions took ${longest.map(Math.round)} ms`,
+        `${driver.name}, ${mode}: the longest transactions took ${longest.map(Math.round).join(', ')} ms`,
       )
       expect(await open.notes()).toHaveLength(3 * count)
       expect(await open.jobs()).toEqual(await open.notes())

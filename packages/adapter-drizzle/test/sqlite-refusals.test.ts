@@ -46,6 +46,40 @@ describe('what drizzleSqlite does not take', () => {
     await expect(orders.migrate()).rejects.toMatchObject(invalid(/in memory/))
   })
 
+  test('an embedded replica of libSQL is refused', async () => {
+    const open = await libsqlOverHttp.open()
+    const folder = await freshFolder()
+    onTestFinished(async () => {
+      await open.close()
+      await folder.remove()
+    })
+    const client = createClient({ url: `file:${folder.path}/replica.db`, syncUrl: open.place })
+    onTestFinished(() => client.close())
+    const orders = drizzleSqlite(overLibsql({ client }), { name: 'orders' })
+    await expect(orders.migrate()).rejects.toMatchObject(invalid(/embedded replica/))
+  })
+
+  test.each(fileDrivers)('connect over $name has to open a new connection', async (driver) => {
+    const open = await driver.open()
+    onTestFinished(() => open.close())
+    const { $client } = open.db as unknown as { $client: unknown }
+    await expect(open.over({ connect: () => $client }).migrate()).rejects.toMatchObject(
+      invalid(/a second time/),
+    )
+  })
+
+  test.each(fileDrivers)('connect over $name has to open the same file', async (driver) => {
+    const [open, other] = [await driver.open(), await driver.open()]
+    onTestFinished(async () => {
+      await open.close()
+      await other.close()
+    })
+    const connect = (): unknown => (other.connect().db as unknown as { $client: unknown }).$client
+    await expect(open.over({ connect }).migrate()).rejects.toMatchObject(
+      invalid(/has opened .*, and the database is/),
+    )
+  })
+
   test('a read-only connection is refused', async () => {
     const folder = await freshFolder()
     onTestFinished(() => folder.remove())

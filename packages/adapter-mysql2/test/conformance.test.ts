@@ -1,4 +1,5 @@
 import { describeDatabase } from '@stepping/conformance'
-import { overMysql2 } from './conformance.ts'
+import { createPool } from 'mysql2/promise'
+import { harnessOver } from './conformance.ts'
 
-describeDatabase(overMysql2)
+describeDatabase(harnessOver('mysql2', createPool))

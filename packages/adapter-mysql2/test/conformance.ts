@@ -1,19 +1,23 @@
 import { commitProxy, mysqlProbe } from '@stepping/conformance'
 import type { DatabaseHarness } from '@stepping/conformance'
 import { freshMysqlDatabase } from '@stepping/test-support'
-import { createConnection, createPool } from 'mysql2/promise'
-import type { Pool, PoolConnection, RowDataPacket } from 'mysql2/promise'
+import { createConnection } from 'mysql2/promise'
+import type { Pool, PoolConnection, PoolOptions, RowDataPacket } from 'mysql2/promise'
 import { inject } from 'vitest'
 import { mysql2 } from '../src/index.ts'
 
-export const overMysql2: DatabaseHarness<PoolConnection> = {
-  name: 'mysql2',
+/** `createPool` of one version, over which the connections may be changed. */
+export const harnessOver = (
+  name: string,
+  makePool: (options: PoolOptions) => Pool,
+): DatabaseHarness<PoolConnection> => ({
+  name,
   open: async () => {
     const fresh = await freshMysqlDatabase(inject('mysqlUrl'), 'conformance')
     const { hostname, port } = new URL(fresh.url)
     const proxy = await commitProxy({ host: hostname, port: Number(port) })
     const url = Object.assign(new URL(fresh.url), { hostname: '127.0.0.1', port: `${proxy.port}` })
-    const pool = createPool({ uri: url.href, connectionLimit: 10 })
+    const pool = makePool({ uri: url.href, connectionLimit: 10 })
     const raw = await createConnection(fresh.url)
     await raw.query('create table notes (text varchar(200) primary key)')
     return {
@@ -65,7 +69,7 @@ export const overMysql2: DatabaseHarness<PoolConnection> = {
       },
     }
   },
-}
+})
 
 /** As users write it. */
 export async function byHand<R>(

@@ -1,5 +1,5 @@
 import { defineStep } from '@stepping/core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openPath, paths, startApp } from './app.ts'
 import { begun, deadlock, newKey, open, openForTest, order } from './harness.ts'
 import type { Harness } from './harness.ts'
@@ -111,7 +111,7 @@ describe('a job whose transaction lost a deadlock', () => {
     await app.settled()
     expect(app.notes).not.toContain('lost')
     expect(await h.skus()).toEqual([])
-    expect(await store.openJobs()).toEqual([])
+    await vi.waitFor(async () => expect(await store.openJobs()).toEqual([]))
   })
 
   test('what once did is undone, and done by the next attempt', async () => {

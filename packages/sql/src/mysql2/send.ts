@@ -12,12 +12,15 @@ export interface ConnectionState {
   readonly autocommit: boolean
 }
 
-/** Settings of the pool that would change what rows look like. */
+/**
+ * Instead of settings of the pool that would change what rows look like. The function does nothing:
+ * without one, older versions take the pool's.
+ */
 const plainly = {
   rowsAsArray: false,
   nestTables: false,
   namedPlaceholders: false,
-  typeCast: true,
+  typeCast: (_field: unknown, next: () => unknown): unknown => next(),
   dateStrings: false,
   jsonStrings: false,
 }

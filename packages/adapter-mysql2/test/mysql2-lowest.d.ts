@@ -1,0 +1,3 @@
+declare module 'mysql2-lowest/promise' {
+  export * from 'mysql2/promise'
+}

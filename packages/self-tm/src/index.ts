@@ -7,6 +7,7 @@ export type { AnyMongoDatabase, MongoContext } from './store/mongo/mongo-databas
 export { sqlJobStore } from './store/sql-job-store.ts'
 export type { SqlJobStoreOptions } from './store/sql-job-store.ts'
 export { printSchema } from './print-schema.ts'
+export type { PrintSchemaOptions } from './print-schema.ts'
 export { legalMoves } from './job-state.ts'
 
 // For authors of stores.

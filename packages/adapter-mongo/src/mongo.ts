@@ -96,9 +96,12 @@ export function mongo(db: Db, options: MongoOptions): MongoDatabase {
   return new DriverDatabase(db, options)
 }
 
+/** Then it reads it, and with it whether the transaction is open, some time before the sending. */
+const encrypted = 'a client with automatic encryption encrypts a command before it sends it'
+
 class DriverDatabase implements MongoDatabase {
   readonly dialect = 'mongodb'
-  readonly limits: DatabaseLimits = {}
+  readonly limits: DatabaseLimits
   readonly errorCode: typeof errorCode = errorCode
   readonly ref: DatabaseRef
   readonly collections: Collections
@@ -113,6 +116,7 @@ class DriverDatabase implements MongoDatabase {
     this.#db = db
     this.#client = clientOf(db)
     this.#transactions = new Transactions(this.#client)
+    this.limits = this.#client.options.autoEncryption ? { finishedHandles: encrypted } : {}
     this.ref = tenant === undefined ? { name } : { name, tenant }
     this.collections = collectionsOf(prefix)
     this.barrier = mongoBarrier({

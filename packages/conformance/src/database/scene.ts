@@ -83,7 +83,11 @@ export class Scene<Tx, D extends Database<Tx> = Database<Tx>> {
   async another(): Promise<Scene<Tx, D>> {
     const scene = await openScene(this.harness)
     onTestFinished(() => scene.opened.close())
-    return scene
+    const [mine, its] = [this.opened.over({ name: 'mine' }), scene.opened.over({ name: 'its' })]
+    if ((await mine.identity()) !== (await its.identity())) return scene
+    throw new Error(
+      "The harness's open() gave the same database twice: each call has to make one of its own.",
+    )
   }
 
   /** A new gid with a day left. */

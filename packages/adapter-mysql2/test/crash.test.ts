@@ -7,11 +7,12 @@ import type { CrashingAppEnvironment, CrashPoint } from './children/crashing-app
 import { open } from './harness.ts'
 
 const forms = ['a transaction', 'a commit by hand'] as const
-const points: readonly CrashPoint[] = [
-  'before the commit',
-  'with the commit on its way',
-  'after the commit',
-]
+const possible: Record<CrashPoint, readonly string[][]> = {
+  'before the commit': [[]],
+  'with the commit on its way': [[], ['placed']],
+  'after the commit': [['placed']],
+}
+const points = Object.keys(possible) as CrashPoint[]
 const cases = forms.flatMap((form) =>
   paths.flatMap((path) => points.map((point) => ({ form, path, point }))),
 )
@@ -43,7 +44,6 @@ test.each(cases)(
     const skus = await h.skus()
     const mails = (await h.query('select sku from mails')).map((row) => row['sku'])
     expect(mails).toEqual(skus)
-    if (point === 'before the commit') expect(skus).toEqual([])
-    if (point === 'after the commit') expect(skus).toEqual(['placed'])
+    expect(possible[point]).toContainEqual(skus)
   },
 )

@@ -41,7 +41,7 @@ const settings: Record<string, HarnessOptions> = {
 
 const text = `it's "quoted" \\ \\' :name ? \u0000 é ☃ 🦆 /* -- */ ${'x'.repeat(2_000)}`
 
-function args(form: string): { text: string; form: string } {
+function argsOf(form: string): { text: string; form: string } {
   return { text, form }
 }
 
@@ -63,15 +63,15 @@ describe.each(Object.entries(settings))('with %s', (_name, options) => {
     const app = await startApp({ databases: [h.database], store: store.database, steps: [keep] })
     const { stepping } = app
     // Without autocommit a session is in a transaction as soon as it reads something.
-    await stepping.createJob().addStep(keep, args('alone')).start()
+    await stepping.createJob().addStep(keep, argsOf('alone')).start()
     await stepping.transaction(h.database, async (connection, job) => {
       await order(connection, 'in a transaction')
-      job.addStep(keep, args('in a transaction'))
+      job.addStep(keep, argsOf('in a transaction'))
     })
     const prepared = await committed(h, async (connection) => {
       await order(connection, 'own transaction')
       const job = stepping.createJob(h.database.context(connection))
-      job.addStep(keep, args('own transaction'))
+      job.addStep(keep, argsOf('own transaction'))
       await job.prepareAndInsertBarrier()
       return job
     })
@@ -81,7 +81,7 @@ describe.each(Object.entries(settings))('with %s', (_name, options) => {
     await order(connection, 'by hand')
     await stepping
       .createJob(h.database.context(connection))
-      .addStep(keep, args('by hand'))
+      .addStep(keep, argsOf('by hand'))
       .addStep(app.note, 'last')
       .start()
     connection.release()
@@ -89,7 +89,7 @@ describe.each(Object.entries(settings))('with %s', (_name, options) => {
     await vi.waitFor(async () => expect(await store.openJobs()).toEqual([]), { timeout: 10_000 })
     const all = ['alone', 'in a transaction', 'own transaction', 'by hand']
     expect(runs).toHaveLength(all.length)
-    expect(runs).toEqual(expect.arrayContaining(all.map(args)))
+    expect(runs).toEqual(expect.arrayContaining(all.map(argsOf)))
     const skus = [...all.map((form) => `once ${form}`), ...all.slice(1)]
     expect(await h.skus()).toHaveLength(skus.length)
     expect(await h.skus()).toEqual(expect.arrayContaining(skus))

@@ -74,14 +74,22 @@ interface DatabaseName {
   readonly tenant?: string
 }
 
+interface SharedBarrier {
+  /**
+   * The barrier table of DTM's clients in other languages, where they share this database:
+   * `dtm_barrier.barrier` unless they say otherwise. Nothing is ever deleted from it.
+   */
+  readonly barrier?: string
+}
+
 /** For PostgreSQL. */
-export interface SchemaOptions extends DatabaseName {
+export interface SchemaOptions extends DatabaseName, SharedBarrier {
   /** The schema of this library's tables. Default `stepping`. */
   readonly schema?: string
 }
 
 /** For databases without schemas. */
-export interface PrefixOptions extends DatabaseName {
+export interface PrefixOptions extends DatabaseName, SharedBarrier {
   /** What the names of this library's tables begin with. Default `stepping_`. */
   readonly prefix?: string
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { schemaTables } from './table-name.ts'
+import { prefixTables, schemaTables } from './table-name.ts'
 
 describe('the tables of a schema', () => {
   test('are quoted and qualified', () => {
@@ -23,4 +23,26 @@ describe('the tables of a schema', () => {
       )
     },
   )
+})
+
+describe('a barrier table that others share', () => {
+  test('is qualified by its own schema, and the others stay where they are', () => {
+    const { barrier, once, isBarrierShared } = schemaTables('user', 'dtm_barrier.barrier')
+    expect([barrier, once].map(({ strings }) => strings.join(''))).toEqual([
+      '"dtm_barrier"."barrier"',
+      '"user"."once"',
+    ])
+    expect(isBarrierShared).toBe(true)
+  })
+
+  test('may be in another database where there are no schemas', () => {
+    const { barrier } = prefixTables((name) => `\`${name}\``, 'app_', 'dtm_barrier.barrier')
+    expect(barrier.strings.join('')).toBe('`dtm_barrier`.`barrier`')
+  })
+
+  test.each(['barrier', 'a.b.c', 'a.', '.b', 'A.b', 'a.b"'])('may not be called %j', (name) => {
+    expect(() => schemaTables('user', name)).toThrow(
+      expect.objectContaining({ code: 'DATABASE_INVALID' }),
+    )
+  })
 })

@@ -9,6 +9,8 @@ export interface Tables {
   /** For messages: `the schema "stepping"`, `the prefix "stepping_"`. */
   readonly label: string
   readonly barrier: Statement
+  /** The barrier is a table of DTM's own clients: `migrate` makes it only where it is missing, and its rows are not ours to delete. */
+  readonly isBarrierShared: boolean
   readonly once: Statement
   readonly meta: Statement
   /** A further table beside them, for example the self-TM's. */
@@ -21,10 +23,11 @@ export interface Tables {
  *
  * @throws SteppingError `DATABASE_INVALID` for a schema name that is not a plain identifier.
  */
-export function schemaTables(schema: string = 'stepping'): Tables {
+export function schemaTables(schema: string = 'stepping', barrier?: string): Tables {
   // 63 bytes is where PostgreSQL cuts an identifier off, silently.
   assertIdentifier('schema name', schema, 63)
-  return tablesOf(schema, `the schema "${schema}"`, (name) => `"${schema}"."${name}"`)
+  const tables = tablesOf(schema, `the schema "${schema}"`, (name) => `"${schema}"."${name}"`)
+  return withBarrier(tables, (identifier) => `"${identifier}"`, barrier)
 }
 
 /**
@@ -35,9 +38,30 @@ export function schemaTables(schema: string = 'stepping'): Tables {
 export function prefixTables(
   quote: (identifier: string) => string,
   prefix: string = 'stepping_',
+  barrier?: string,
 ): Tables {
   assertIdentifier('table prefix', prefix, 40)
-  return tablesOf(prefix, `the prefix "${prefix}"`, (name) => quote(`${prefix}${name}`))
+  const tables = tablesOf(prefix, `the prefix "${prefix}"`, (name) => quote(`${prefix}${name}`))
+  return withBarrier(tables, quote, barrier)
+}
+
+/** With the barrier in a table of another name: `dtm_barrier.barrier`. */
+function withBarrier(
+  tables: Tables,
+  quote: (identifier: string) => string,
+  barrier: string | undefined,
+): Tables {
+  if (barrier === undefined) return tables
+  const parts = barrier.split('.')
+  // Without its schema or database a search path could lead an insert and a read apart.
+  if (parts.length !== 2) {
+    throw new SteppingError(
+      'DATABASE_INVALID',
+      `The barrier table ${JSON.stringify(barrier)} is not usable: name its schema or database, too, as in dtm_barrier.barrier.`,
+    )
+  }
+  for (const part of parts) assertIdentifier('part of the barrier table’s name', part, 63)
+  return { ...tables, barrier: rawSql(parts.map(quote).join('.')), isBarrierShared: true }
 }
 
 function tablesOf(namespace: string, label: string, quoted: (name: string) => string): Tables {
@@ -46,6 +70,7 @@ function tablesOf(namespace: string, label: string, quoted: (name: string) => st
     namespace,
     label,
     barrier: table('barrier'),
+    isBarrierShared: false,
     once: table('once'),
     meta: table('meta'),
     table,

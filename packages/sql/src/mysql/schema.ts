@@ -1,6 +1,7 @@
 import { SteppingError } from '@stepping/core'
 import type { MigrationSet } from '../migration.ts'
 import { rawSql, sql } from '../statement.ts'
+import type { TablesOptions } from '../sql-database.ts'
 import type { Execute, Statement } from '../statement.ts'
 import { prefixTables } from '../table-name.ts'
 import type { Tables } from '../table-name.ts'
@@ -57,8 +58,8 @@ create table if not exists ${once} (
   ],
 }
 
-export function tables({ prefix }: { readonly prefix?: string }): Tables {
-  return prefixTables((identifier) => `\`${identifier}\``, prefix)
+export function tables({ prefix, barrier }: TablesOptions): Tables {
+  return prefixTables((identifier) => `\`${identifier}\``, prefix, barrier)
 }
 
 /**

@@ -1,5 +1,7 @@
+import { SteppingError } from '@stepping/core'
 import type { MigrationSet } from '../migration.ts'
 import { rawSql, sql } from '../statement.ts'
+import type { TablesOptions } from '../sql-database.ts'
 import type { Execute, Statement } from '../statement.ts'
 import { prefixTables } from '../table-name.ts'
 import type { Tables } from '../table-name.ts'
@@ -41,7 +43,13 @@ create table ${once} (
   ],
 }
 
-export function tables({ prefix }: { readonly prefix?: string }): Tables {
+export function tables({ prefix, barrier }: TablesOptions): Tables {
+  if (barrier !== undefined) {
+    throw new SteppingError(
+      'DATABASE_INVALID',
+      `The barrier table ${JSON.stringify(barrier)} is not usable: no client of DTM's has one in SQLite. Leave it out.`,
+    )
+  }
   return prefixTables((identifier) => `"${identifier}"`, prefix)
 }
 

@@ -8,6 +8,7 @@ import type { LibraryName } from '../matrix/libraries/index.ts'
 import { stepNames } from './messages.ts'
 import type { Message } from './messages.ts'
 import { Queue } from './queue.ts'
+import { seeded, shuffled } from './random.ts'
 
 /** Handles the messages of a queue, several at once, until none is left and all their steps are done. */
 export interface ConsumerEnvironment {
@@ -16,6 +17,8 @@ export interface ConsumerEnvironment {
   /** Where the jobs are, if not with the orders. */
   STORE_URL?: string
   QUEUE: string
+  /** In which order they come. */
+  SEED: string
   /** The first one creates the tables. */
   MIGRATE?: string
 }
@@ -57,7 +60,7 @@ await stepping.start()
 console.log('ready')
 
 const queue = new Queue(env.QUEUE)
-const deliveries = [...queue.read()]
+const deliveries = shuffled([...queue.read()], seeded(Number(env.SEED)))
 let acknowledged = 0
 await Promise.all(Array.from({ length: atOnce }, takeOneAfterAnother))
 

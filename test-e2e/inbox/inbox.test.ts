@@ -36,20 +36,22 @@ describe.each(['pg', 'mysql2', 'drizzle better-sqlite3', 'mongodb'] as const)('%
     'an inbox takes each message once, and each of its steps, over the %s path',
     { timeout: 60_000 },
     async (path) => {
-      console.log(`${library}, ${path}: INBOX_SEED=${seed}`)
+      console.log(`INBOX_SEED=${seed}`)
       const random = seeded(seed)
       const messages = makeMessages(count, random)
       const deliveries = makeDeliveries(messages, random)
       const folder = await temporaryFolder()
       new Queue(folder).fill(deliveries)
-      const env: ConsumerEnvironment = {
+      const env: Omit<ConsumerEnvironment, 'SEED'> = {
         LIBRARY: library,
         URL: await freshUrl(library, `inbox ${path}`),
         ...(path === '2-phase' && { STORE_URL: await freshUrl(library, 'inbox store') }),
         QUEUE: folder,
       }
       const consume = (more: Partial<ConsumerEnvironment> = {}): Child =>
-        runChild(new URL('./consumer.ts', import.meta.url), { env: { ...env, ...more } })
+        runChild(new URL('./consumer.ts', import.meta.url), {
+          env: { ...env, SEED: `${random(0, 1_000_000)}`, ...more },
+        })
 
       const killed: Child[] = []
       for (let n = 0; n < kills; n++) {
@@ -72,8 +74,10 @@ describe.each(['pg', 'mysql2', 'drizzle better-sqlite3', 'mongodb'] as const)('%
       expect(ledger.map(({ gid, what }) => `${gid} ${what}`).toSorted()).toEqual(
         messages.flatMap(effectsOf).toSorted(),
       )
-      const handled = [...killed, last].flatMap(({ lines }) => lines)
-      expect(handled).toContain('handled before')
+      const said = [...killed, last].flatMap(({ lines }) => lines)
+      const times = (what: string): number => said.filter((line) => line.startsWith(what)).length
+      console.log(`${times('handled before')} handled before, ${times('decided')} with another gid`)
+      expect(times('handled before')).toBeGreaterThan(0)
     },
   )
 })

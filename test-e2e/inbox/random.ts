@@ -10,3 +10,13 @@ export function seeded(seed: number): Random {
     return from + (((mixed ^ (mixed >>> 14)) >>> 0) % (to - from + 1))
   }
 }
+
+/** The same, in any order. */
+export function shuffled<T>(list: readonly T[], random: Random): T[] {
+  const all = [...list]
+  for (let n = all.length - 1; n > 0; n--) {
+    const other = random(0, n)
+    ;[all[n], all[other]] = [all[other]!, all[n]!]
+  }
+  return all
+}

@@ -54,6 +54,7 @@ export type SteppingErrorCode =
   | 'SCHEMA_OLDER'
   | 'TENANT_UNRESOLVED'
   // the transaction manager
+  | 'CALLBACK_UNREACHABLE'
   | 'SUBMIT_DEFERRED'
   | 'TM_REFUSED'
   | 'TM_UNREACHABLE'

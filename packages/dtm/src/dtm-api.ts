@@ -75,7 +75,8 @@ export class DtmApi {
   #answeredAtMs: number | null = null
 
   constructor(server: URL, timeoutMs: number) {
-    this.#path = `${server.pathname.replace(/\/+$/, '')}/api/dtmsvr`
+    // Some write the address as DTM's own clients want it, with the path of the API.
+    this.#path = `${server.pathname.replace(/(\/api\/dtmsvr)?\/*$/, '')}/api/dtmsvr`
     this.#timeoutMs = timeoutMs
     // One message at a time on a connection: what was sent is then known exactly.
     this.#pool = new Pool(server.origin, { pipelining: 1, allowH2: false })

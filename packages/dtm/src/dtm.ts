@@ -4,6 +4,7 @@ import type { JobAdmin, JobRecord, Participant, StepCall, TransactionManager } f
 import { Attempts } from './attempts.ts'
 import { callbackAt } from './callback.ts'
 import type { Callback } from './callback.ts'
+import { checkCallback } from './check-callback.ts'
 import { Cleaner } from './cleaner.ts'
 import { Delivery } from './delivery.ts'
 import { DtmApi, messageIn } from './dtm-api.ts'
@@ -20,6 +21,13 @@ export interface Dtm extends TransactionManager {
   readonly jobs: JobAdmin
   /** Answers what DTM asks. Mount it at `callbackUrl` in every process of the app. */
   readonly handler: (request: Request) => Promise<Response>
+  /**
+   * Asks at `callbackUrl` whether this app answers there: call it once the server listens. A proxy
+   * that sends strangers to a login page would have DTM believe that steps are done.
+   *
+   * @throws SteppingError `CALLBACK_UNREACHABLE`
+   */
+  checkCallback(): Promise<void>
 }
 
 /** The longest body of a step: its args, of which core takes 1 MiB, and what is around them. */
@@ -99,6 +107,11 @@ class DtmTransactionManager implements Dtm {
     await this.#attempts?.close(this.#settings.drainMs)
     this.#participant = undefined
     await this.#api.close()
+  }
+
+  async checkCallback(): Promise<void> {
+    const { callbackUrl, signer, requestTimeoutMs } = this.#settings
+    await checkCallback(callbackUrl, signer, requestTimeoutMs)
   }
 
   async prepare(job: JobRecord): Promise<void> {

@@ -1,5 +1,5 @@
 import { respond, send } from './answer.ts'
-import type { Answer } from './answer.ts'
+import { answerCheck } from './check-callback.ts'
 import type { Door } from './door.ts'
 import { answerQuestion } from './question.ts'
 import { Refusal, RefusalReport } from './refusal.ts'
@@ -10,7 +10,7 @@ export function callbackHandler(door: Door): (request: Request) => Promise<Respo
   const report = new RefusalReport()
   return async (request) => {
     try {
-      return respond(await answerTo(request, door))
+      return await answerTo(request, door)
     } catch (error) {
       if (!(error instanceof Refusal)) return respond('failed')
       report.tell(error, door.participant())
@@ -19,11 +19,19 @@ export function callbackHandler(door: Door): (request: Request) => Promise<Respo
   }
 }
 
-async function answerTo(request: Request, door: Door): Promise<Answer> {
+async function answerTo(request: Request, door: Door): Promise<Response> {
   const params = new URL(request.url).searchParams
   const asked = `${request.method} ${params.get('trans_type')} ${params.get('op')}`
-  if (asked === 'POST msg action') return await answerStep(request, params, door)
-  // DTM follows a redirect of a POST by a GET, which has the words of the POST in its URL.
-  if (asked === 'GET msg msg') return await answerQuestion(params, door)
-  throw new Refusal(405, 'neither a step nor a question of DTM')
+  switch (asked) {
+    case 'POST msg action':
+      return respond(await answerStep(request, params, door))
+    // DTM follows a redirect of a POST by a GET, which has the words of the POST in its URL.
+    case 'GET msg msg':
+      return respond(await answerQuestion(params, door))
+    // Never asked by DTM, to which any 200 is a step that is done.
+    case 'GET null null':
+      return answerCheck(params, door.signer)
+    default:
+      throw new Refusal(405, 'neither a step nor a question of DTM')
+  }
 }

@@ -53,15 +53,15 @@ async function askGo(gid: string): Promise<'committed' | 'rolledBack'> {
   return rows[0]!.reason === 'rollback' ? 'rolledBack' : 'committed'
 }
 
+function open() {
+  return drizzlePostgres(drizzle(pool), { name: 'orders', barrier: 'dtm_barrier.barrier' })
+}
+
 describe.each([
   ['that its client in Go has made', goSchema],
   ['that is made by the first to migrate', 'select 1'],
 ])('with a barrier table %s', (_name, schema) => {
   let database: ReturnType<typeof open>
-
-  function open() {
-    return drizzlePostgres(drizzle(pool), { name: 'orders', barrier: 'dtm_barrier.barrier' })
-  }
 
   beforeAll(async () => {
     await pool.query(

@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto'
+import { describeError, SteppingError } from '@stepping/core'
+import { send } from './answer.ts'
+import { Refusal } from './refusal.ts'
+import type { Signer } from './signature.ts'
+
+/** In the query of our own question; DTM never asks it. */
+const checkParam = 'check'
+
+/** Where nothing is signed. */
+const unsigned = 'here'
+
+/** Answers the question whether this is the app: nobody else has its secrets. */
+export function answerCheck(params: URLSearchParams, signer: Signer): Response {
+  const nonce = params.get(checkParam) ?? ''
+  if (!/^[0-9a-f]{32}$/.test(nonce)) throw new Refusal(400, 'no question')
+  return send(200, signer.sign(textOf(nonce)) ?? unsigned)
+}
+
+/**
+ * Asks at the callback URL, as DTM would, but without following redirects.
+ *
+ * @throws SteppingError `CALLBACK_UNREACHABLE`
+ */
+export async function checkCallback(url: URL, signer: Signer, timeoutMs: number): Promise<void> {
+  const nonce = randomBytes(16).toString('hex')
+  const asked = new URL(url)
+  asked.searchParams.set(checkParam, nonce)
+  const found = await answerAt(asked, timeoutMs)
+  const wanted = send(200, signer.sign(textOf(nonce)) ?? unsigned)
+  if (found === `200 ${await wanted.text()}`) return
+  throw new SteppingError(
+    'CALLBACK_UNREACHABLE',
+    `At the callback URL ${url.origin}${url.pathname} is not this app: the answer was ${found.slice(0, 200)}. DTM takes a 200 of anybody for a step that is done. Check the URL, and what stands before the app.`,
+  )
+}
+
+async function answerAt(url: URL, timeoutMs: number): Promise<string> {
+  try {
+    const signal = AbortSignal.timeout(timeoutMs)
+    const response = await fetch(url, { redirect: 'manual', signal })
+    return `${response.status} ${response.headers.get('location') ?? (await response.text())}`
+  } catch (error) {
+    return describeError(error)
+  }
+}
+
+/** Neither a step's message nor a reference, so that no MAC of ours fits two of them. */
+function textOf(nonce: string): string {
+  return `${checkParam} ${nonce}`
+}

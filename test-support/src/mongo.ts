@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MongoClient } from 'mongodb'
+import type { Document } from 'mongodb'
 import { freePort } from './free-port.ts'
 import { guard } from './guard.ts'
 import { findMongoBinary, type MongoBinary } from './mongo-binaries.ts'
@@ -15,6 +16,8 @@ export interface MongoOptions {
   parameters?: Record<string, string>
   /** A server without a replica set, which has no transactions. */
   standalone?: boolean
+  /** A server for a replica set of several, which somebody else makes of them. */
+  member?: boolean
   /** Whoever connects has to log in; the URL has the login of an administrator. */
   auth?: boolean
 }
@@ -57,7 +60,7 @@ export async function startMongo(options: MongoOptions = {}): Promise<MongoServe
 async function startIn(
   folder: string,
   binary: MongoBinary,
-  { parameters = {}, standalone = false, auth = false }: MongoOptions,
+  { parameters = {}, standalone = false, member = false, auth = false }: MongoOptions,
 ): Promise<MongoServer> {
   const dataDir = join(folder, 'data')
   const logFile = join(folder, 'log')
@@ -84,6 +87,11 @@ async function startIn(
   const args = settings.flatMap(([name, value]) => [`--${name}`, value])
   let running: { pid: number; exited: Promise<void> } | undefined
 
+  async function isReady(): Promise<boolean> {
+    const hello = await answer(direct, standalone || member ? undefined : `127.0.0.1:${port}`)
+    return hello !== undefined && (member || hello['isWritablePrimary'] === true)
+  }
+
   async function start(): Promise<void> {
     if (running !== undefined) throw new Error('This MongoDB server is running already.')
     const log = openSync(logFile, 'a')
@@ -103,7 +111,7 @@ async function startIn(
       })
     })
     running = { pid, exited }
-    while (!(await acceptsWrites(direct, standalone ? undefined : `127.0.0.1:${port}`))) {
+    while (!(await isReady())) {
       if (running === undefined) {
         throw new Error(`MongoDB ended while starting:\n${await readFile(logFile, 'utf8')}`)
       }
@@ -126,7 +134,7 @@ async function startIn(
   await start()
   if (auth) await createAdministrator(direct)
   return {
-    url: standalone ? direct : urlOf(port, auth),
+    url: standalone || member ? direct : urlOf(port, auth),
     dataDir,
     source: `local replica set of ${binary.source}`,
     shutdown: () => end('SIGTERM'),
@@ -151,11 +159,11 @@ async function createAdministrator(url: string): Promise<void> {
 
 /** Makes a server a replica set of its own, under this name of it, and waits until it accepts writes. */
 export async function untilPrimary(url: string, host: string): Promise<void> {
-  while (!(await acceptsWrites(url, host))) await delay(20)
+  while ((await answer(url, host))?.['isWritablePrimary'] !== true) await delay(20)
 }
 
-/** Whether the server is there and, as a replica set of one (if `host` is given), its own primary; makes it one. */
-async function acceptsWrites(url: string, host: string | undefined): Promise<boolean> {
+/** What a server says of itself, if it is there. Under a name that is given it is made a replica set of its own. */
+async function answer(url: string, host?: string): Promise<Document | undefined> {
   const client = new MongoClient(url, { serverSelectionTimeoutMS: 500 })
   try {
     const admin = client.db('admin')
@@ -164,9 +172,9 @@ async function acceptsWrites(url: string, host: string | undefined): Promise<boo
       const config = { _id: replicaSet, members: [{ _id: 0, host }] }
       await admin.command({ replSetInitiate: config })
     }
-    return hello['isWritablePrimary'] === true
+    return hello
   } catch {
-    return false
+    return undefined
   } finally {
     await client.close()
   }

@@ -160,7 +160,7 @@ describe('with a lease', () => {
       await store.enlist(database.context(tx), job, { owner: 'me', leaseMs })
     })
     await pass(leaseMs)
-    expect(await claimOne(store)).toMatchObject({ gid: job.gid, token: 2, cursor: 0, attempts: 0 })
+    expect(await claimOne(store)).toMatchObject({ gid: job.gid, token: 2, cursor: 0, attempts: 1 })
   })
 })
 

@@ -622,4 +622,84 @@ export const mutations: readonly Mutation[] = [
       name: 'database: Drizzle over node-postgres > a used gid > goes when it is old',
     },
   },
+  {
+    name: 'a command on MongoDB may land in the next transaction of its session',
+    file: 'packages/adapter-mongo/src/open-transaction.ts',
+    from: '      assertNotLost()\n      return false',
+    to: '      return false',
+    test: {
+      file: 'packages/adapter-mongo/test/not-awaited.test.ts',
+      name: 'with the newest driver, > does not get into the next transaction of its session',
+    },
+  },
+  {
+    name: 'a command on MongoDB may commit by itself',
+    file: 'packages/adapter-mongo/src/open-transaction.ts',
+    from: 'guarded(command, assertNotLost)',
+    to: 'command',
+    test: {
+      file: 'packages/adapter-mongo/test/not-awaited.test.ts',
+      name: 'with the newest driver, > is refused by the server should a driver look',
+    },
+  },
+  {
+    name: 'an abort in the callback, after which the driver resolves, is taken for a commit',
+    file: 'packages/adapter-mongo/src/transactions.ts',
+    from: 'assertLeftOpen(run!)',
+    to: '',
+    test: {
+      file: 'packages/adapter-mongo/test/transaction.test.ts',
+      name: 'by an abort rejects as rolled back, where the driver resolves',
+    },
+  },
+  {
+    name: 'a commit that one server confirmed, and an election can undo, is proven',
+    file: 'packages/adapter-mongo/src/transactions.ts',
+    from: `if (w === 'majority') `,
+    to: '',
+    test: {
+      file: 'packages/adapter-mongo/test/transaction.test.ts',
+      name: 'is not there when the user has one server confirm it only',
+    },
+  },
+  {
+    name: 'a commit on MongoDB that nobody answered is called a roll-back',
+    file: 'packages/adapter-mongo/src/transactions.ts',
+    from: "return outcomeUnknown(\n    'The connection was lost",
+    to: "return rolledBack(\n    'The connection was lost",
+    test: {
+      file: 'packages/adapter-mongo/test/transaction.test.ts',
+      name: 'is unknown when the server is gone',
+    },
+  },
+  {
+    name: 'a barrier of MongoDB without its validator accepts rows for another database',
+    file: 'packages/adapter-mongo/src/migration.ts',
+    from: 'if (unique && isSame(await validatorOf(barrier, run), barrierValidator(identity))) return',
+    to: 'if (unique) return',
+    test: {
+      file: 'packages/adapter-mongo/test/migrate.test.ts',
+      name: 'restores the validator, without which the database is refused',
+    },
+  },
+  {
+    name: 'a claim on MongoDB takes the jobs of another claim for its own',
+    file: 'packages/self-tm/src/store/mongo/claim.ts',
+    from: 'const filter = { _id: { $in: gids }, write_id: claimId }',
+    to: 'const filter = { _id: { $in: gids }, lease_owner: request.owner }',
+    test: {
+      file: 'packages/self-tm/test/mongo-concurrency.test.ts',
+      name: 'tells its own from those of another claim of the same process',
+    },
+  },
+  {
+    name: 'a job whose insert was sent twice is a duplicate of itself on MongoDB',
+    file: 'packages/self-tm/src/store/mongo/mongo-job-store.ts',
+    from: `inserted: row['write_id'] === writeId`,
+    to: `inserted: (reply as { lastErrorObject?: { updatedExisting?: boolean } }).lastErrorObject?.updatedExisting === false`,
+    test: {
+      file: 'packages/self-tm/test/mongo-repeated.test.ts',
+      name: 'hands it out with the same write when a lease is asked for',
+    },
+  },
 ]

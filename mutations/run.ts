@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { takeMysql, takePostgres } from '@stepping/test-support'
+import { takeMongo, takeMysql, takePostgres } from '@stepping/test-support'
 import { mutate } from './mutate.ts'
 import { mutations } from './mutations.ts'
 import type { Mutation } from './mutations.ts'
@@ -22,8 +22,8 @@ interface Run {
 
 for (const mutation of chosen) mutate(mutation) // stale ones are found before anything runs
 
-const servers = [await takePostgres(), await takeMysql()]
-const [postgres, mysql] = servers
+const servers = [await takePostgres(), await takeMysql(), await takeMongo()]
+const [postgres, mysql, mongo] = servers
 const folder = await mkdtemp(join(tmpdir(), 'stepping-mutations-'))
 let survivors = 0
 try {
@@ -71,6 +71,7 @@ async function runTests(of: readonly Mutation[], mutation?: string): Promise<Run
     {
       STEPPING_TEST_POSTGRES_URL: postgres!.url,
       STEPPING_TEST_MYSQL_URL: mysql!.url,
+      STEPPING_TEST_MONGODB_URL: mongo!.url,
       ...(mutation !== undefined && {
         STEPPING_MUTATION: mutation,
         NODE_OPTIONS: `--import ${register}`,

@@ -1,0 +1,37 @@
+import { barrierRetentionMs } from '@stepping/core'
+import { expect, test } from 'vitest'
+import { newKey, open } from './harness.ts'
+
+const none = async (): Promise<ReadonlySet<string>> => new Set()
+
+test("the rows of DTM's clients, whose age nobody knows, stay", async () => {
+  const h = await open()
+  const rows = h.probe.collection('stepping_barrier')
+  const time = new Date(Date.now() - 2 * barrierRetentionMs)
+  const own = { branch_id: '00', op: 'msg', barrier_id: '01', reason: 'rollback' }
+  await rows.insertMany([
+    { ...own, gid: 'no time' },
+    { ...own, gid: 'another branch', op: 'action', create_time: time },
+    { ...own, gid: 'ours', create_time: time },
+  ])
+  expect(await h.database.prune({ owner: 'shop', over: none, active: none })).toBe(1)
+  expect((await rows.distinct('gid')).toSorted()).toEqual(['another branch', 'no time'])
+})
+
+test('a batch of young rows ends the look, however many there are', async () => {
+  const h = await open()
+  const key = await newKey(h.database)
+  await h.database.transaction(async (session) => {
+    const context = h.database.context(session)
+    for (let i = 0; i < 1_010; i++) {
+      await h.database.barrier.insert(context, { ...key, gid: `young-${i}` })
+    }
+  })
+  const asked: number[] = []
+  const over = async (gids: readonly string[]): Promise<ReadonlySet<string>> => {
+    asked.push(gids.length)
+    return new Set()
+  }
+  expect(await h.database.prune({ owner: 'shop', over, active: none })).toBe(0)
+  expect(asked).toEqual([0])
+})

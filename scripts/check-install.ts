@@ -11,7 +11,8 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { cases } from './install/cases.ts'
 import type { Case } from './install/cases.ts'
-import { packAll } from './install/packed.ts'
+import { packAll, withNeeds } from './install/packed.ts'
+import type { Packed } from './install/packed.ts'
 import { run } from './install/run.ts'
 import { Servers } from './install/servers.ts'
 import { tryInstall } from './install/try-install.ts'
@@ -24,8 +25,10 @@ const words = process.argv.slice(2)
 const folder = await mkdtemp(join(tmpdir(), 'stepping-install-'))
 await using servers = new Servers()
 try {
+  const packed = await packAll(folder)
+  assertAllInstalled(packed)
   const parts: Parts = {
-    packed: await packAll(folder),
+    packed,
     catalog: JSON.parse(await run('pnpm', ['config', 'get', 'catalog', '--json'])),
     programs: resolve('scripts/install/programs'),
     environment: (server) => servers.environment(server),
@@ -41,6 +44,14 @@ try {
   await Promise.all(Array.from({ length: atOnce }, tryOneAfterAnother))
 } finally {
   await rm(folder, { recursive: true })
+}
+
+function assertAllInstalled(packed: Map<string, Packed>): void {
+  const main = cases.map((each) => each.package)
+  const installed = withNeeds([...main, '@stepping/self-tm'], packed).map(({ name }) => name)
+  const missing = [...packed.keys()].filter((name) => !installed.includes(name))
+  if (missing.length === 0) return
+  throw new Error(`No case in scripts/install/cases.ts installs ${missing.join(', ')}.`)
 }
 
 /** One line for each, and what went wrong. */

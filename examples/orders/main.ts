@@ -75,7 +75,7 @@ async function play(): Promise<void> {
   const seconds = ((performance.now() - begin) / 1_000).toFixed(1)
   heading(`All of it was observed, in ${seconds} s.`)
   tell('Read the shop:  examples/orders/shop.ts')
-  tell('Try it by hand: npx --yes pnpm@12 start --serve')
+  tell(`Try it by hand: npx --yes pnpm@12 start --serve --database ${options.database}`)
 }
 
 async function anOrderCommits(shop: ShopProcess): Promise<void> {

@@ -2,7 +2,7 @@
 export interface Case {
   readonly name: string
   readonly package: string
-  /** What the program needs beside the package and its peers, in the versions of the workspace. */
+  /** What the program needs beside the package and its peers: an optional peer, or a driver, as the workspace has it. */
   readonly beside?: readonly string[]
   /** What the program connects to; most need one. */
   readonly server?: 'postgres' | 'mysql' | 'mongodb' | 'dtm'
@@ -16,7 +16,7 @@ const drizzle = '@stepping/adapter-drizzle'
 const sequelize = '@stepping/adapter-sequelize'
 
 export const cases: readonly Case[] = [
-  { name: 'pg', package: '@stepping/adapter-pg', server: 'postgres' },
+  { name: 'pg', package: '@stepping/adapter-pg', beside: ['@types/pg'], server: 'postgres' },
   { name: 'mysql2', package: '@stepping/adapter-mysql2', server: 'mysql' },
   { name: 'mongo', package: '@stepping/adapter-mongo', server: 'mongodb' },
   {

@@ -6,8 +6,10 @@ import { run } from './run.ts'
 export interface Packed {
   readonly name: string
   readonly tarball: string
-  /** By which ranges it takes libraries that the user installs. */
+  /** The libraries that the user installs, by the ranges in which it takes them. */
   readonly peers: Readonly<Record<string, string>>
+  /** Those of them that only some users install. */
+  readonly optional: readonly string[]
   /** The packages of this repository that it needs. */
   readonly needs: readonly string[]
 }
@@ -18,7 +20,7 @@ export async function packAll(folder: string): Promise<Map<string, Packed>> {
   for await (const file of glob('packages/*/package.json')) {
     const manifest = JSON.parse(await readFile(file, 'utf8'))
     if (manifest.private === true) continue
-    const { name, dependencies = {}, peerDependencies = {} } = manifest
+    const { name, dependencies, peerDependencies = {}, peerDependenciesMeta = {} } = manifest
     const tarball = join(folder, `${basename(dirname(file))}.tgz`)
     await run('pnpm', ['pack', '--out', tarball], { cwd: dirname(file) })
     const peers = Object.entries<string>(peerDependencies).filter(([peer]) => !isOwn(peer))
@@ -26,6 +28,7 @@ export async function packAll(folder: string): Promise<Map<string, Packed>> {
       name,
       tarball,
       peers: Object.fromEntries(peers),
+      optional: Object.keys(peerDependenciesMeta),
       needs: Object.keys({ ...dependencies, ...peerDependencies }).filter(isOwn),
     })
   }

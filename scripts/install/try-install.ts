@@ -34,7 +34,11 @@ export async function tryInstall(
   { packed, catalog, programs, environment }: Parts,
 ): Promise<Tried> {
   const own = withNeeds(main === '@stepping/dtm' ? [main] : [main, '@stepping/self-tm'], packed)
-  const peers = own.flatMap((each) => Object.entries(each.peers))
+  const peers = own.flatMap((each) =>
+    Object.entries(each.peers).filter(
+      ([peer]) => !each.optional.includes(peer) || beside.includes(peer),
+    ),
+  )
   const others = {
     '@types/node': catalog['@types/node']!,
     ...Object.fromEntries(beside.map((each) => [each, catalog[each]!])),

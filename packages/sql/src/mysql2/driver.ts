@@ -6,7 +6,7 @@ import { transactionUnusable } from '../transaction-errors.ts'
 import { describeAddress } from './address.ts'
 import { coreOf, corePoolOf } from './client.ts'
 import type { CorePool, Mysql2Connection, Mysql2Pool } from './client.ts'
-import { giveBack, runAlone } from './run.ts'
+import { commitsAlone, giveBack, runAlone } from './run.ts'
 import { send } from './send.ts'
 import { commit, guardTransaction, ownTransaction } from './transaction.ts'
 import type { TransactionGuard } from './transaction.ts'
@@ -52,6 +52,16 @@ export function mysql2Driver<C extends Mysql2Connection>(
   const { pool, core } = promisesOf<C>(name, given)
   // By what the pool handed out, which is another object each time.
   const opened = new WeakMap<C, Transaction>()
+  let isMariadb: boolean | undefined
+
+  /**
+   * Whether the inserts of this library look by themselves whether the transaction is open. Without
+   * autocommit they begin one where there is none, and find that open.
+   */
+  async function looksItself(connection: C): Promise<boolean> {
+    isMariadb ??= Number((await send(connection, askMariadb)).rows[0]?.['product']) === 2
+    return isMariadb && (await commitsAlone(connection))
+  }
 
   return {
     address: describeAddress(core),
@@ -114,7 +124,7 @@ export function mysql2Driver<C extends Mysql2Connection>(
         },
         async assertUsable() {
           assertOpen()
-          if (ours) await guard.assertOpen()
+          if (ours && !(await looksItself(connection))) await guard.assertOpen()
         },
         provedCommit: () => transaction.proved && transaction.last === self,
         async commit() {
@@ -125,6 +135,9 @@ export function mysql2Driver<C extends Mysql2Connection>(
     },
   }
 }
+
+/** Only MariaDB reads what stands in this kind of comment. */
+const askMariadb = 'select 1 /*M! + 1 */ as product'
 
 async function commitOn(connection: Mysql2Connection, transaction: Transaction): Promise<void> {
   transaction.ending = true

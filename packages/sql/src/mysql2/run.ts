@@ -49,8 +49,8 @@ async function runBetween(connection: Mysql2Connection, text: string): Promise<S
 
 const autocommits = new WeakMap<object, boolean>()
 
-/** Asked once of each connection; each answer that tells is remembered. */
-async function commitsAlone(connection: Mysql2Connection): Promise<boolean> {
+/** Whether statements commit by themselves. Asked once of each connection; each answer that tells is remembered. */
+export async function commitsAlone(connection: Mysql2Connection): Promise<boolean> {
   const known = autocommits.get(connection.connection)
   if (known !== undefined) return known
   const { autocommit } = await askState(connection)

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { untilAborted } from '../test/fake-participant.ts'
 import { leaseMs, settled, setUpRuns } from '../test/run-jobs.ts'
+import { pause } from '../test/work.ts'
 import { monotonicMs } from './clock.ts'
 
 beforeEach(() => void vi.useFakeTimers())
@@ -54,6 +55,26 @@ describe('a lease that is lost', () => {
 })
 
 describe('the deadline of this process', () => {
+  test('counts from the first sending of a completion whose answer was lost', async () => {
+    let lost = 1
+    const { participant, memory, claimNew, run } = setUpRuns(
+      { A() {}, B: untilAborted },
+      {
+        async settle(settlements) {
+          const results = await memory.settle(settlements)
+          if (lost-- > 0) await pause(5_000).then(() => Promise.reject(new Error('lost')))
+          return results
+        },
+      },
+    )
+    run(await claimNew('A', 'B'))
+    await vi.advanceTimersByTimeAsync(leaseMs * 0.9 - 1)
+    const { signal } = participant.calls[1]!
+    expect(signal.aborted).toBe(false)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(signal.aborted).toBe(true)
+  })
+
   test('tells the step to stop although nobody else has taken the job', async () => {
     const { participant, claimNew, run } = setUpRuns({ A: untilAborted })
     run(await claimNew('A'))

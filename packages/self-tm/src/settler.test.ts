@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { monotonicMs } from './clock.ts'
 import { Settler } from './settler.ts'
 import type { SettlerParts } from './settler.ts'
 import type { JobStore, Settlement, SettleResult } from './store/job-store.ts'
@@ -101,6 +102,15 @@ test('what the store could not take is sent again until it answers', async () =>
   expect(batches(parts)).toEqual([['a'], ['a'], ['a']])
   expect(parts.onFailure.mock.calls).toEqual([[down], [down]])
   expect(parts.onSuccess).toHaveBeenCalledOnce()
+})
+
+test('sent again, an ending counts from its first sending, which may have written it', async () => {
+  const parts = setUp()
+  parts.settle.mockRejectedValueOnce(new Error('connection lost'))
+  const sentAtMs = monotonicMs()
+  const settled = parts.settler.settle(ending('a'))
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(await settled).toEqual({ result: 'saved', sentAtMs })
 })
 
 test('sent again, endings keep their place before those that came meanwhile', async () => {

@@ -4,12 +4,16 @@ import type { JobStore, Settlement, SettleResult } from './store/job-store.ts'
 
 export interface Settled {
   readonly result: SettleResult
-  /** When the statement that wrote it was sent, on the monotonic clock. */
+  /**
+   * When it was sent first, on the monotonic clock. Sent again because the answer was lost, it may
+   * have been written by the first sending, and its lease is no younger than that.
+   */
   readonly sentAtMs: number
 }
 
 interface Waiting {
   readonly settlement: Settlement
+  sentAtMs?: number
   resolve(settled: Settled): void
   reject(error: unknown): void
 }
@@ -93,7 +97,7 @@ export class Settler {
   /** Rejects when the batch has to be sent again. */
   async #write(batch: readonly Waiting[]): Promise<void> {
     const { store } = this.#parts
-    const sentAtMs = monotonicMs()
+    for (const each of batch) each.sentAtMs ??= monotonicMs()
     let results
     try {
       const settlements = batch.map(({ settlement }) => settlement)
@@ -109,7 +113,8 @@ export class Settler {
     this.#failures = 0
     this.#parts.onSuccess()
     for (const each of batch) {
-      each.resolve({ result: results.get(each.settlement.gid) ?? 'lost', sentAtMs })
+      const result = results.get(each.settlement.gid) ?? 'lost'
+      each.resolve({ result, sentAtMs: each.sentAtMs! })
     }
   }
 

@@ -5,10 +5,10 @@ import { selfTm } from '@stepping/self-tm'
 import type { SelfTmOptions } from '@stepping/self-tm'
 import { loadLibrary } from '../matrix/libraries/index.ts'
 import type { LibraryName } from '../matrix/libraries/index.ts'
-import { stepNames } from './messages.ts'
+import { Random } from '../simulation/random.ts'
+import { shuffled, stepNames } from './messages.ts'
 import type { Message } from './messages.ts'
 import { Queue } from './queue.ts'
-import { seeded, shuffled } from './random.ts'
 
 /** Handles the messages of a queue, several at once, until none is left and all their steps are done. */
 export interface ConsumerEnvironment {
@@ -60,7 +60,7 @@ await stepping.start()
 console.log('ready')
 
 const queue = new Queue(env.QUEUE)
-const deliveries = shuffled([...queue.read()], seeded(Number(env.SEED)))
+const deliveries = shuffled([...queue.read()], new Random(Number(env.SEED)))
 let acknowledged = 0
 await Promise.all(Array.from({ length: atOnce }, takeOneAfterAnother))
 

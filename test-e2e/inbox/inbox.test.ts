@@ -9,11 +9,11 @@ import type { LibraryName } from '../matrix/libraries/index.ts'
 import { productOf } from '../matrix/libraries/index.ts'
 import { freshPlace } from '../matrix/places.ts'
 import { rowsOf } from '../matrix/stage.ts'
+import { Random } from '../simulation/random.ts'
 import type { ConsumerEnvironment } from './consumer.ts'
 import { makeDeliveries, makeMessages, stepNames } from './messages.ts'
 import type { Message } from './messages.ts'
 import { Queue } from './queue.ts'
-import { seeded } from './random.ts'
 
 const count = 200
 const kills = 4
@@ -34,10 +34,10 @@ describe.each(['pg', 'mysql2', 'drizzle better-sqlite3', 'mongodb'] as const)('%
 
   test.each(['outbox', '2-phase'] as const)(
     'an inbox takes each message once, and each of its steps, over the %s path',
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async (path) => {
       console.log(`INBOX_SEED=${seed}`)
-      const random = seeded(seed)
+      const random = new Random(seed)
       const messages = makeMessages(count, random)
       const deliveries = makeDeliveries(messages, random)
       const folder = await temporaryFolder()
@@ -50,16 +50,16 @@ describe.each(['pg', 'mysql2', 'drizzle better-sqlite3', 'mongodb'] as const)('%
       }
       const consume = (more: Partial<ConsumerEnvironment> = {}): Child =>
         runChild(new URL('./consumer.ts', import.meta.url), {
-          env: { ...env, SEED: `${random(0, 1_000_000)}`, ...more },
+          env: { ...env, SEED: `${random.whole(0, 1_000_000)}`, ...more },
         })
 
       const killed: Child[] = []
       for (let n = 0; n < kills; n++) {
         const consumer = consume(n === 0 ? { MIGRATE: '1' } : {})
         killed.push(consumer)
-        const enough = random(1, Math.floor(deliveries.length / (kills + 1)))
+        const enough = random.whole(1, Math.floor(deliveries.length / (kills + 1)))
         await consumer.line((line) => line === `acknowledged ${enough}`)
-        await delay(random(0, 15))
+        await delay(random.whole(0, 15))
         consumer.kill('SIGKILL')
         expect((await consumer.exit).signal).toBe('SIGKILL')
       }

@@ -1,3 +1,5 @@
+// oxlint-disable-next-line typescript/triple-slash-reference -- other projects take this file, not its folder
+/// <reference path="./pg-lowest.d.ts" />
 import { commitProxy, postgresProbe } from '@stepping/conformance'
 import type { DatabaseHarness, OpenDatabase } from '@stepping/conformance'
 import { freshDatabase } from '@stepping/test-support'

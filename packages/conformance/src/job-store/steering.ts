@@ -76,6 +76,17 @@ export function describeSteering({ open }: JobStoreHarness): void {
       },
     )
 
+    test('outlives the repeat of the ending that submitted its job', async () => {
+      const opened = await open()
+      const { store } = opened
+      const claim = await claimPrepared(opened)
+      expect(await settle(store, claim, { to: 'submitted', leaseMs })).toBe('saved')
+      await store.retry(claim.gid)
+      expect(await settle(store, claim, { to: 'submitted', leaseMs })).toBe('saved')
+      await settle(store, claim, { to: 'retried', inMs: 3_600_000, error: 'no luck' })
+      expect(await claimOne(store)).toMatchObject({ gid: claim.gid, attempts: 1 })
+    })
+
     test('is done with once the app submitted the job that was being asked about', async () => {
       const opened = await open()
       const { store } = opened

@@ -136,7 +136,7 @@ class MemoryJobStore implements JobStore {
       settlements.map((settlement) => {
         const { gid } = settlement
         const held = this.#held(settlement)
-        if (held?.cursor === settlement.cursor) this.#write(held, settlement)
+        if (held && isExpected(held, settlement)) this.#write(held, settlement)
         else if (!wasWritten(settlement, standingOf(this.#rows.get(gid)))) return [gid, 'lost']
         return [gid, 'saved']
       }),
@@ -308,6 +308,12 @@ function standingOf(row: Row | undefined): Standing | undefined {
 
 function nextStep(row: Row): string {
   return decodeSteps(row.steps)[row.cursor]?.name ?? ''
+}
+
+/** Whether the row stands where the attempt ended. A repeat of `submitted` would else undo an operator's retry. */
+function isExpected({ cursor, state }: Row, settlement: Settlement): boolean {
+  const isRepeat = settlement.to === 'submitted' && state !== 'prepared'
+  return cursor === settlement.cursor && !isRepeat
 }
 
 function isHeld(row: Row, now: number): boolean {

@@ -49,13 +49,14 @@ export async function readCursors(
   return rowsOf(await run(findAll(job, { _id: { $in: gids } }, gids.length, { projection })))
 }
 
-function held({ gid, token, cursor }: Settlement): object {
+/** A repeat of `submitted` would else undo an operator's retry. */
+function held({ gid, token, cursor, to }: Settlement): object {
   return {
     _id: gid,
     lease_token: token,
     cursor,
     lease_until: { $ne: null },
-    state: { $in: activeStates },
+    state: to === 'submitted' ? 'prepared' : { $in: activeStates },
   }
 }
 

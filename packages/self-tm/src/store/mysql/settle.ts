@@ -142,10 +142,15 @@ function changeOf(settlement: Settlement): Change {
   }
 }
 
+/** A repeat of `submitted` would else undo an operator's retry. */
+const onlyPrepared = rawSql(` and j.state = 'prepared'`)
+
 function isHeld(settlements: readonly Settlement[]): Statement {
   const each = settlements.map(
-    ({ gid, token, cursor }) =>
-      sql`j.gid = ${gid} and j.lease_token = ${token} and j.cursor = ${cursor}`,
+    ({ gid, token, cursor, to }) =>
+      sql`j.gid = ${gid} and j.lease_token = ${token} and j.cursor = ${cursor}${
+        to === 'submitted' ? onlyPrepared : rawSql('')
+      }`,
   )
   return sql`j.lease_until is not null and j.waiting = 1 and (${join(each, ' or ')})`
 }

@@ -8,7 +8,8 @@ import type { Settlement } from '../job-store.ts'
  * or that repeats itself, changes nothing.
  *
  * Rows are locked in the order of their gids: two batches that share two rows in two orders would
- * deadlock. A pending `retry_now` outlives a failure: the operator's word is newer.
+ * deadlock. A pending `retry_now` outlives a failure, and a repeat of `submitted`: the operator's word
+ * is newer.
  */
 export function settleJobs(
   tables: Tables,
@@ -24,7 +25,7 @@ export function settleJobs(
       join json_to_recordset(${JSON.stringify(settlements)}::text::json) as e
         (gid text, token int, cursor int, "to" text, "nextStep" text, "inMs" float8, "leaseMs" float8, error text)
         on j.gid = e.gid and j.lease_token = e.token and j.cursor = e.cursor
-          and j.lease_until is not null and j.state in ('prepared', 'submitted')
+          and j.lease_until is not null and (j.state = 'prepared' or j.state = 'submitted' and e.to <> 'submitted')
       cross join guard where durable is not null
       order by j.gid for update of j
     ), deleted as (

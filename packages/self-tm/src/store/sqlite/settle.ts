@@ -6,8 +6,8 @@ import type { Settlement } from '../job-store.ts'
 /**
  * Writes a batch of endings in one transaction and returns the gids it wrote. A row is written only
  * under its holder's token and at the cursor that the holder saw, so a holder that lost its lease,
- * or that repeats itself, changes nothing. A pending `retry_now` outlives a failure: the operator's
- * word is newer.
+ * or that repeats itself, changes nothing. A pending `retry_now` outlives a failure, and a repeat of
+ * `submitted`: the operator's word is newer.
  */
 export async function settleJobs(
   database: AnySqlDatabase,
@@ -28,7 +28,8 @@ export async function settleJobs(
 /** Whose gids, and in which history, is decided by the same condition. */
 const written = sql`
   j.gid = e.gid and j.lease_token = e.token and j.cursor = e.cursor
-    and j.lease_until is not null and j.state in ('prepared', 'submitted')`
+    and j.lease_until is not null
+    and (j.state = 'prepared' or j.state = 'submitted' and e.outcome <> 'submitted')`
 
 function endings(settlements: readonly Settlement[]): Statement {
   return sql`(

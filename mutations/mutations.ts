@@ -171,8 +171,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a lease counts from the answer',
     file: 'packages/self-tm/src/settler.ts',
-    from: `each.resolve({ result: results.get(each.settlement.gid) ?? 'lost', sentAtMs })`,
-    to: `each.resolve({ result: results.get(each.settlement.gid) ?? 'lost', sentAtMs: monotonicMs() })`,
+    from: 'each.resolve({ result, sentAtMs: each.sentAtMs! })',
+    to: 'each.resolve({ result, sentAtMs: monotonicMs() })',
     test: {
       file: 'packages/self-tm/src/settler.test.ts',
       name: 'a caller learns its own result and when the statement was sent',

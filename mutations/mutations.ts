@@ -702,4 +702,134 @@ export const mutations: readonly Mutation[] = [
       name: 'hands it out with the same write when a lease is asked for',
     },
   },
+  {
+    name: 'an insert on MariaDB does not look whether a transaction is open',
+    file: 'packages/sql/src/mysql/open-transaction.ts',
+    from: `rawSql('/*M! and @@in_transaction = 1 */')`,
+    to: `rawSql('')`,
+    test: {
+      file: 'packages/adapter-mysql2/test/deadlock.test.ts',
+      name: 'no barrier is written, and the transaction is not taken for committed',
+    },
+  },
+  {
+    name: 'a transaction of the user’s own on MySQL is not told from the next one on its connection',
+    file: 'packages/sql/src/mysql/open-transaction.ts',
+    from: 'if (token === undefined) return',
+    to: 'return',
+    test: {
+      file: 'packages/adapter-mysql2/test/not-awaited.test.ts',
+      name: 'is refused also when the connection is in the next transaction by then',
+    },
+  },
+  {
+    name: 'a COMMIT of mysql2 that had nothing to commit is taken for one',
+    file: 'packages/sql/src/mysql2/transaction.ts',
+    from: 'if (!guard.isUntouched()) await guard.assertOpen()',
+    to: '',
+    test: {
+      file: 'packages/adapter-mysql2/test/deadlock.test.ts',
+      name: 'a transaction that wrote no barrier is not taken for committed',
+    },
+  },
+  {
+    name: 'a commit of mysql2 counts as proven whatever came after our statement',
+    file: 'packages/sql/src/mysql2/transaction.ts',
+    from: 'return untouched',
+    to: 'return true',
+    test: {
+      file: 'packages/adapter-mysql2/test/context.test.ts',
+      name: 'proves nothing where something was sent after its statement',
+    },
+  },
+  {
+    name: 'a statement of mysql2 goes into a transaction that somebody left open',
+    file: 'packages/sql/src/mysql2/run.ts',
+    from: 'if (!result.state?.inTransaction) return',
+    to: 'return',
+    test: {
+      file: 'packages/adapter-mysql2/test/lost-connection.test.ts',
+      name: 'a transaction that somebody left open on a connection > does not take in what this library writes next',
+    },
+  },
+  {
+    name: 'a statement of mysql2 is left uncommitted where sessions do not commit alone',
+    file: 'packages/sql/src/mysql2/run.ts',
+    from: 'if (!(await commitsAlone(connection))) return',
+    to: 'if (false) return',
+    test: {
+      file: 'packages/adapter-mysql2/test/sessions.test.ts',
+      name: 'with no autocommit > every form works, and args come back as they were (outbox)',
+    },
+  },
+  {
+    name: 'a connection of mysql2 whose ROLLBACK failed goes back to the pool',
+    file: 'packages/sql/src/mysql2/run.ts',
+    from: 'else connection.destroy()',
+    to: 'else connection.release()',
+    test: {
+      file: 'packages/adapter-mysql2/test/lost-connection.test.ts',
+      name: 'a connection that a transaction could not end > is not used again',
+    },
+  },
+  {
+    name: 'the settings of a mysql2 pool change what this library reads',
+    file: 'packages/sql/src/mysql2/send.ts',
+    from: '...plainly, ',
+    to: '',
+    test: {
+      file: 'packages/adapter-mysql2/test/sessions.test.ts',
+      name: 'with rows of its own shape > every form works, and args come back as they were (outbox)',
+    },
+  },
+  {
+    name: 'a value on MySQL is escaped as sessions without backslash escapes do not read it',
+    file: 'packages/sql/src/mysql/literal.ts',
+    from: `(/^[ !"#$%&(-[\\]-~]+$/.test(text)) return`,
+    to: `(true) return`,
+    test: {
+      file: 'packages/sql/src/mysql/literal.test.ts',
+      name: 'of one byte is quoted, or in hexadecimal where a session could read it otherwise',
+    },
+  },
+  {
+    name: 'times on MySQL are those of the session’s time zone',
+    file: 'packages/sql/src/mysql/clock.ts',
+    from: `rawSql('utc_timestamp(3)')`,
+    to: `rawSql('now(3)')`,
+    test: {
+      file: 'packages/adapter-mysql2/test/clock.test.ts',
+      name: 'is the one of the epoch in the time zone +12:45',
+    },
+  },
+  {
+    name: 'a look at a decided gid on MySQL sees an old snapshot',
+    file: 'packages/sql/src/mysql/barrier.ts',
+    from: 'return sql`${selectReason(tables, gid)} lock in share mode`',
+    to: 'return selectReason(tables, gid)',
+    test: {
+      file: 'packages/adapter-mysql2/test/isolation.test.ts',
+      name: 'a transaction at repeatable read > finds what was decided after its snapshot',
+    },
+  },
+  {
+    name: 'a heartbeat on MySQL waits for jobs whose transactions are open',
+    file: 'packages/self-tm/src/store/mysql/claim.ts',
+    from: 'if (seen.length === 0) return []',
+    to: 'if (seen.length === 0) seen.push(...held.map(({ gid, token }) => ({ gid, lease_token: token })))',
+    test: {
+      file: 'packages/self-tm/test/mysql-enlist.test.ts',
+      name: 'before the commit a renewal finds nothing',
+    },
+  },
+  {
+    name: 'a batch of which MySQL wrote a part counts as written',
+    file: 'packages/self-tm/src/store/mysql/settle.ts',
+    from: 'return deleted + changed === settlements.length ?',
+    to: 'return deleted + changed > 0 ?',
+    test: {
+      file: 'packages/self-tm/test/mysql-concurrency.test.ts',
+      name: 'a batch of which some are lost says of each what it is',
+    },
+  },
 ]

@@ -148,7 +148,7 @@ describe('with a lease', () => {
       await store.enlist(database.context(tx), job, { owner: 'me', leaseMs })
       expect([...(await store.renew([{ gid: job.gid, token: 1 }], leaseMs))]).toEqual([])
     })
-  })
+  }, 5_000)
 
   test('in a long transaction it counts from the insert, not from the beginning', async () => {
     const { store, database, query } = await open()

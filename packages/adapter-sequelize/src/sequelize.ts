@@ -144,10 +144,11 @@ function driverOf(db: Sequelize): SequelizeDriver {
   const dialect = typeof db?.getDialect === 'function' ? db.getDialect() : 'something else'
   const driver = drivers[dialect]
   if (driver) return driver(db)
-  throw new SteppingError(
-    'DATABASE_INVALID',
-    `sequelize takes an instance of Sequelize 6 for ${Object.keys(drivers).join(', ')}, and got ${dialect}.`,
-  )
+  const why =
+    dialect === 'sqlite'
+      ? 'the driver sqlite3 does not show whether a transaction is open, so that a job could outlive the roll-back of its own; drizzleSqlite of @stepping/adapter-drizzle has other drivers'
+      : `it takes an instance of Sequelize 6 for ${Object.keys(drivers).join(', ')}`
+  throw new SteppingError('DATABASE_INVALID', `sequelize does not take ${dialect}: ${why}.`)
 }
 
 function assertNoParent(options: TransactionOptions | undefined): void {

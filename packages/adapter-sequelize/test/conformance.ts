@@ -6,31 +6,38 @@ import type { RowDataPacket } from 'mysql2/promise'
 import { Client } from 'pg'
 import { DataTypes, Sequelize } from 'sequelize'
 import type { Dialect, Model, ModelStatic, Transaction } from 'sequelize'
+import { Sequelize as LowestSequelize } from 'sequelize-lowest'
 import { inject } from 'vitest'
 import { sequelize } from '../src/index.ts'
 
-export const onPostgres: DatabaseHarness<Transaction> = {
-  name: 'Sequelize on PostgreSQL',
-  async open() {
-    const fresh = await freshDatabase(inject('postgresUrl'), 'conformance')
-    const { proxy, db } = await throughProxy(fresh.url, 'postgres')
-    const raw = new Client({ connectionString: fresh.url })
-    await raw.connect()
-    await raw.query('create table notes (text text primary key)')
-    return {
-      ...opened(db),
-      over: ({ name, tables }) =>
-        sequelize(db, { name, ...(tables !== undefined && { schema: tables }) }),
-      doom: (transaction) => db.query('select 1 / 0', { transaction }),
-      loseCommit: (part) => proxy.lose(part),
-      probe: postgresProbe(async (query, values) => (await raw.query<object>(query, values)).rows),
-      async close() {
-        await Promise.all([db.close(), raw.end()])
-        await proxy.close()
-        await fresh.drop()
-      },
-    }
-  },
+export const onPostgres = overPostgres('Sequelize on PostgreSQL', Sequelize)
+
+/** The lowest that is taken. */
+export const onLowest = overPostgres('Sequelize 6.29 on PostgreSQL', LowestSequelize)
+
+function overPostgres(name: string, SequelizeOf: typeof Sequelize): DatabaseHarness<Transaction> {
+  return { name, open: () => openOnPostgres(SequelizeOf) }
+}
+
+async function openOnPostgres(SequelizeOf: typeof Sequelize): Promise<OpenDatabase<Transaction>> {
+  const fresh = await freshDatabase(inject('postgresUrl'), 'conformance')
+  const { proxy, db } = await throughProxy(fresh.url, 'postgres', SequelizeOf)
+  const raw = new Client({ connectionString: fresh.url })
+  await raw.connect()
+  await raw.query('create table notes (text text primary key)')
+  return {
+    ...opened(db),
+    over: ({ name, tables }) =>
+      sequelize(db, { name, ...(tables !== undefined && { schema: tables }) }),
+    doom: (transaction) => db.query('select 1 / 0', { transaction }),
+    loseCommit: (part) => proxy.lose(part),
+    probe: postgresProbe(async (query, values) => (await raw.query<object>(query, values)).rows),
+    async close() {
+      await Promise.all([db.close(), raw.end()])
+      await proxy.close()
+      await fresh.drop()
+    },
+  }
 }
 
 export const overMysql2 = onMysql('Sequelize over mysql2', 'mysql')
@@ -68,10 +75,11 @@ function onMysql(name: string, dialect: Dialect): DatabaseHarness<Transaction> {
 async function throughProxy(
   url: string,
   dialect: Dialect,
+  SequelizeOf: typeof Sequelize = Sequelize,
 ): Promise<{ proxy: CommitProxy; db: Sequelize }> {
   const { hostname, port, username, password, pathname } = new URL(url)
   const proxy = await commitProxy({ host: hostname, port: Number(port) })
-  const db = new Sequelize(pathname.slice(1), username, password, {
+  const db = new SequelizeOf(pathname.slice(1), username, password, {
     dialect,
     host: '127.0.0.1',
     port: proxy.port,

@@ -112,6 +112,15 @@ describe('sequelize', () => {
     expect(() => sequelize(undefined as unknown as Sequelize, { name: 'orders' })).toThrow(invalid)
   })
 
+  test.each([
+    ['sqlite', /does not show whether a transaction is open.*drizzleSqlite/],
+    ['mssql', /for postgres, mysql, mariadb/],
+  ])('refuses the dialect %s, and says why', (dialect, why) => {
+    const db = { getDialect: () => dialect } as Sequelize
+    expect(() => sequelize(db, { name: 'orders' })).toThrow(invalid)
+    expect(() => sequelize(db, { name: 'orders' })).toThrow(why)
+  })
+
   test('refuses pg-native, which does not show what COMMIT was answered', () => {
     const db = Object.create(
       new Sequelize('postgres://localhost/orders', { logging: false }),

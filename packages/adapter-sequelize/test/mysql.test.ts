@@ -141,3 +141,33 @@ describe.each([mysql2, mariadb])('over $name', (product) => {
     expect(await h.skus()).toEqual(['committed'])
   })
 })
+
+describe('the proof of a commit', () => {
+  test.each([
+    [mysql2, true],
+    [mariadb, false],
+  ])('over $name is %s when our statement was the last before it', async (product, expected) => {
+    const h = await openForTest(product)
+    const key = await newKey(h.database)
+    let proof: (() => boolean) | undefined
+    await h.database.transaction(async (transaction) => {
+      const context = h.database.context(transaction)
+      proof = () => context.provedCommit!()
+      await h.database.barrier.insert(context, key)
+    })
+    expect(proof!()).toBe(expected)
+  })
+
+  test.each([mysql2, mariadb])('over $name is missing when another came after', async (product) => {
+    const h = await openForTest(product)
+    const key = await newKey(h.database)
+    let proof: (() => boolean) | undefined
+    await h.database.transaction(async (transaction) => {
+      const context = h.database.context(transaction)
+      proof = () => context.provedCommit!()
+      await h.database.barrier.insert(context, key)
+      await h.db.query('select 1', { transaction })
+    })
+    expect(proof!()).toBe(false)
+  })
+})

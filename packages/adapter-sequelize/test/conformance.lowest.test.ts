@@ -1,0 +1,4 @@
+import { describeDatabase } from '@stepping/conformance'
+import { onLowest } from './conformance.ts'
+
+describeDatabase(onLowest)

@@ -1,0 +1,3 @@
+declare module 'sequelize-lowest' {
+  export * from 'sequelize'
+}

@@ -12,11 +12,9 @@ const libraries = {
   ],
   'drizzle pglite': ['pglite', async () => (await import('./drizzle-postgres.ts')).drizzlePglite],
   pg: ['postgres', async () => (await import('./pg.ts')).nodePostgres],
-  'sequelize postgres': [
-    'postgres',
-    async () => (await import('./sequelize.ts')).sequelizePostgres,
-  ],
+  'sequelize postgres': ['postgres', async () => (await import('./sequelize.ts')).sequelizeByUrl],
   'drizzle mysql2': ['mysql', async () => (await import('./drizzle-mysql.ts')).drizzleMysql2],
+  'sequelize mysql2': ['mysql', async () => (await import('./sequelize.ts')).sequelizeByUrl],
   mysql2: ['mysql', async () => (await import('./mysql2.ts')).mysql2Pool],
   'drizzle better-sqlite3': [
     'sqlite',

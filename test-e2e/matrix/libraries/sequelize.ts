@@ -3,7 +3,8 @@ import { QueryTypes, Sequelize } from 'sequelize'
 import type { Transaction } from 'sequelize'
 import type { Library, OpenLibrary, Row } from '../library.ts'
 
-export const sequelizePostgres: Library = {
+/** The dialect is that of the URL. */
+export const sequelizeByUrl: Library = {
   open: (url, name) => opened(new Sequelize(url, { logging: false }), name),
 }
 

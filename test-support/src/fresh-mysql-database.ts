@@ -25,9 +25,10 @@ export async function freshMysqlDatabase(
 
 /** Dropping it would wait for transactions that are open there. */
 async function disconnect(server: Connection, name: string): Promise<void> {
-  const [rows] = await server.query('select id from information_schema.processlist where db = ?', [
-    name,
-  ])
+  const [rows] = await server.query(
+    'select id as id from information_schema.processlist where db = ?',
+    [name],
+  )
   for (const { id } of rows as { id: number }[]) {
     await server.query(`kill ${id}`).catch(() => {}) // It left by itself meanwhile.
   }

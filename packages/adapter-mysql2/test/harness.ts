@@ -143,7 +143,10 @@ export async function waitingForLock({ query }: Harness, text: string): Promise<
  */
 export async function deadlock(h: Harness, connection: PoolConnection): Promise<unknown> {
   await h.query(`create table if not exists held (id int primary key, n int) engine=InnoDB`)
-  await h.query(`insert ignore into held select seq, 0 from seq_1_to_100`)
+  await h.query(`
+    insert ignore into held
+    with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < 100)
+    select n, 0 from numbers`)
   return await begun(h, async (other) => {
     await connection.query('update held set n = n + 1 where id = 1')
     await other.query('update held set n = n + 1 where id > 1')

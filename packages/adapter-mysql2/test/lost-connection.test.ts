@@ -86,7 +86,7 @@ describe('a connection that is lost', () => {
     slow.catch(() => {}) // looked at below
     await vi.waitFor(async () => {
       const [sleeper] = await h.query(
-        `select id from information_schema.processlist where info like 'select sleep(30)%'`,
+        `select id as id from information_schema.processlist where info like 'select sleep(30)%'`,
       )
       await h.query(`kill ${Number(sleeper!['id'])}`)
     })

@@ -25,6 +25,9 @@ const settings: Record<string, HarnessOptions> = {
   'uncommitted reads': {
     session: ['set session transaction isolation level read uncommitted'],
   },
+  'snapshots that refuse what changed after them': {
+    session: [`set /*M! innodb_snapshot_isolation = 1, */ autocommit = 1`],
+  },
   'another time zone': { session: [`set time_zone = '+12:45'`] },
   'big numbers as text': {
     pool: { supportBigNumbers: true, bigNumberStrings: true, decimalNumbers: true },

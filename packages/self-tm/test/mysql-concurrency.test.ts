@@ -275,8 +275,9 @@ test('parked and finished jobs do not stand before those that are due', async ()
   const { store, database, query } = await open()
   await query(
     `insert into $job (gid, app, state, steps, next_step, due_at, keep)
-    select concat('old-', seq), 'shop', if(seq % 2, 'parked', 'finished'), '[["A"]]', 'A', utc_timestamp() - interval 1 day, 1
-    from seq_1_to_2000`,
+    with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < 50)
+    select concat('old-', a.n, '-', b.n), 'shop', if(a.n % 2, 'parked', 'finished'), '[["A"]]', 'A', utc_timestamp() - interval 1 day, 1
+    from numbers a join numbers b`,
   )
   await query('analyze table $job')
   const job = jobOf(['A'])

@@ -28,6 +28,7 @@ describe('an error of the server', () => {
   test.each([
     ['a deadlock', 1213, ['isUndecided', 'isRolledBack']],
     ['a lock that was waited for too long', 1205, ['isUndecided', 'isRolledBack']],
+    ['a row that changed after the snapshot, on MariaDB', 1020, ['isUndecided', 'isRolledBack']],
     ['a lock that is held, on MySQL', 3572, ['isUndecided']],
     ['a time limit on MariaDB', 1969, ['isUndecided']],
     ['a time limit on MySQL', 3024, ['isUndecided']],

@@ -7,6 +7,7 @@ interface DriverError extends Error {
 /** By which MySQL and MariaDB number their errors; the names differ between drivers. */
 const numbers = {
   undecided: [
+    1020, // MariaDB: changed after the snapshot
     1205, // lock wait timeout
     1213, // deadlock
     1317, // interrupted, for example by a limit of the host's
@@ -14,7 +15,7 @@ const numbers = {
     3024, // MySQL: max_execution_time
     3572, // MySQL: nowait
   ],
-  rolledBack: [1205, 1213],
+  rolledBack: [1020, 1205, 1213],
   refusal: [
     1048, // null
     1062, // duplicate
@@ -54,7 +55,8 @@ export function isUndecided(error: unknown): boolean {
 }
 
 /**
- * A deadlock undoes the transaction. A lock wait timeout undoes the statement, and with it, on a
+ * A deadlock undoes the transaction, and so does MariaDB where a row was changed after the snapshot
+ * (`innodb_snapshot_isolation`). A lock wait timeout undoes the statement, and with it, on a
  * connection of this library's own, the transaction.
  */
 export function isRolledBack(error: unknown): boolean {

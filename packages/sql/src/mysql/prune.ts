@@ -44,7 +44,7 @@ export function deleteOnceOver({ once }: Tables, limit: number): Statement {
     delete o from (
       select id from ${once} force index (once_over)
       where over_at < ${nowPlus(-onceRetentionMs)} order by over_at limit ${limit}
-    ) old straight_join ${once} o force index (primary) on o.id = old.id`
+    ) past straight_join ${once} o force index (primary) on o.id = past.id`
 }
 
 /** As a number of any size: compared as a text it would not find the index. */

@@ -118,9 +118,14 @@ export function readClock(): Statement {
   return sql`select ${epochMs(now)} as now`
 }
 
-/** The identity of the server as far as it has one, where its data are, and the database in it. */
+/**
+ * The identity of the server, where its data are, and the database in it. Older versions of MariaDB
+ * have no identity, and a variable that is not there would be an error.
+ */
 export function readPlace(): Statement {
   return sql`
-    select concat_ws('/', /*M!100300 @@server_uid, */ /*!80000 @@server_uuid, */
+    select concat_ws('/',
+      /*M! (select variable_value from information_schema.global_variables where variable_name = 'server_uid'), */
+      /*!80000 @@server_uuid, */
       @@hostname, @@port, @@datadir, database()) as place`
 }

@@ -832,4 +832,64 @@ export const mutations: readonly Mutation[] = [
       name: 'a batch of which some are lost says of each what it is',
     },
   },
+  {
+    name: 'what the server answered to COMMIT over node-postgres does not count',
+    file: 'packages/sql/src/node-postgres/outcome.ts',
+    from: `if (answer === 'COMMIT') return`,
+    to: 'return',
+    test: {
+      file: 'packages/adapter-pg/test/transaction.test.ts',
+      name: 'a transaction > rejects when the error of a failed statement was swallowed',
+    },
+  },
+  {
+    name: 'what was not awaited is sent after the end of a transaction over pg',
+    file: 'packages/adapter-pg/src/pg.ts',
+    from: 'transaction.ending || ',
+    to: '',
+    test: {
+      file: 'packages/adapter-pg/test/context.test.ts',
+      name: 'is refused as soon as its work is over',
+    },
+  },
+  {
+    name: 'a client of another database is taken for one of this',
+    file: 'packages/adapter-pg/src/pg.ts',
+    from: 'client.database === database) return',
+    to: 'true) return',
+    test: {
+      file: 'packages/adapter-pg/test/context.test.ts',
+      name: 'of a client of another database is refused',
+    },
+  },
+  {
+    name: 'Sequelize sends a refused COMMIT again',
+    file: 'packages/adapter-sequelize/src/sequelize.ts',
+    from: 'const once = { retry: { max: 1 } }',
+    to: 'const once = {}',
+    test: {
+      file: 'packages/adapter-sequelize/test/transaction.test.ts',
+      name: 'is sent once by this adapter, which then rejects',
+    },
+  },
+  {
+    name: 'a deadlock that Sequelize has handled is committed all the same',
+    file: 'packages/adapter-sequelize/src/sequelize.ts',
+    from: 'if (internalsOf(transaction).finished !== undefined) {\n    throw new',
+    to: 'if (false as boolean) {\n    throw new',
+    test: {
+      file: 'packages/adapter-sequelize/test/mysql.test.ts',
+      name: 'rejects a transaction without a step as well',
+    },
+  },
+  {
+    name: 'a step runs in what cls-hooked keeps for the request that added its job',
+    file: 'packages/self-tm/src/self-tm.ts',
+    from: 'this.#outside = outside()',
+    to: '',
+    test: {
+      file: 'packages/adapter-sequelize/test/cls.test.ts',
+      name: 'a step does not run in the transaction around the call that began it',
+    },
+  },
 ]

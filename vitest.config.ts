@@ -27,9 +27,18 @@ export default defineConfig({
             'test-e2e/**/*.test.ts',
             'test-support/test/**/*.test.ts',
           ],
+          exclude: ['test-e2e/simulation/**', '**/node_modules/**'],
           globalSetup: 'test-support/src/global-setup.ts',
           testTimeout: 30_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        ssr,
+        test: {
+          name: 'simulation',
+          include: ['test-e2e/simulation/**/*.test.ts'],
         },
       },
     ],

@@ -5,6 +5,9 @@ import type { Mutation } from './mutations.ts'
 
 const root = new URL('../', import.meta.url)
 
+/** One place of the sources, changed. */
+export type Change = Omit<Mutation, 'test'>
+
 /** The mutation that the environment switches on, if any. */
 export function activeMutation(): Mutation | undefined {
   const name = process.env['STEPPING_MUTATION']
@@ -14,12 +17,12 @@ export function activeMutation(): Mutation | undefined {
   throw new Error(`There is no mutation named ${name}.`)
 }
 
-export function pathOf(mutation: Mutation): string {
+export function pathOf(mutation: Change): string {
   return fileURLToPath(new URL(mutation.file, root))
 }
 
 /** The source with the defect. */
-export function mutate(mutation: Mutation): string {
+export function mutate(mutation: Change): string {
   const source = readFileSync(pathOf(mutation), 'utf8')
   const places = source.split(mutation.from).length - 1
   if (places === 1) return source.replace(mutation.from, () => mutation.to)

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const checks = ['format:check', 'lint', 'typecheck', 'build', 'check:docs']
-const tests = ['test:unit', 'test:db']
+const tests = ['test:unit', 'test:simulation', 'test:db']
 const examples = existsSync('examples/orders/main.ts') ? ['start'] : []
 const packages = ['check:packages', 'check:install']
 

@@ -74,6 +74,13 @@ export class Attempts {
     attempt.hasEnded = true
   }
 
+  /** Some attempt of the job is within its lease. */
+  isRunning(gid: string): boolean {
+    return (
+      this.#rules.clocksAreGood && this.#all.some((each) => each.gid === gid && isWithinLease(each))
+    )
+  }
+
   wasCompleted(gid: string, index: number): boolean {
     return this.#completed.has(`${gid}/${index}`)
   }

@@ -29,6 +29,7 @@ export class Checker implements StoreObserver, DatabaseObserver {
   readonly #effects = new Map<string, number>()
   readonly #wasOver = new Set<string>()
   readonly #retryPending = new Set<string>()
+  readonly #origins = new Map<string, number>()
 
   constructor(expectations: Expectations) {
     this.#expectations = expectations
@@ -69,6 +70,14 @@ export class Checker implements StoreObserver, DatabaseObserver {
     }
   }
 
+  /** A caller was told that the job with this gid is its own. */
+  accepted(gid: string, origin: number): void {
+    const first = this.#origins.get(gid) ?? origin
+    this.#origins.set(gid, first)
+    if (first !== origin)
+      this.fail(`callers with different jobs were both told that ${gid} is theirs`)
+  }
+
   createdAlone(gid: string): void {
     this.#committed.add(gid)
   }
@@ -93,6 +102,9 @@ export class Checker implements StoreObserver, DatabaseObserver {
       fail(`job ${gid} was over, and came back`)
     }
     this.#checkProgress(fail, gid, doneOf(before), after)
+    if (after.state === 'cancelled' && was !== after.state && this.attempts.isRunning(gid)) {
+      fail(`job ${gid} was cancelled while an attempt ran`)
+    }
     if (over.has(after.state)) this.#wasOver.add(gid)
   }
 

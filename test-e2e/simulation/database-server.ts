@@ -117,7 +117,8 @@ export class DatabaseServer {
   }
 
   storeOnce(tx: ServerTransaction, key: OnceKey, value: string): void {
-    tx.rows.once.get(onceId(key))!.value = value
+    const taken = tx.rows.once.get(onceId(key))
+    if (taken) taken.value = value
   }
 
   /** What a cleaner looks at: `once` rows of its app, and barrier rows that are old. */

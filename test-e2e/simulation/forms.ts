@@ -36,6 +36,7 @@ async function startAlone(app: App, plan: JobPlan): Promise<void> {
     try {
       await job.start()
       app.told(job.gid, 'started')
+      app.around.checker.accepted(job.gid, plan.origin)
       if (!app.around.checker.isCommitted(job.gid))
         app.fail(`${job.gid} was started and is not stored`)
       return
@@ -97,7 +98,7 @@ async function startWithCommit(app: App, plan: JobPlan): Promise<void> {
     await sleep(plan.openMs)
     const receipt = await job.start()
     // On the outbox path the library's word is passed on, and the row is looked at afterwards.
-    checkReceipt(app, receipt, tx.isProved || plan.database === 'ledger')
+    checkReceipt(app, plan, receipt, tx.isProved || plan.database === 'ledger')
   } catch (error) {
     app.told(job.gid, error)
     allow(app, job.gid, error, refusalsOf(plan))
@@ -149,7 +150,7 @@ async function submit(
 ): Promise<boolean> {
   const sentAtMs = app.around.scheduler.nowMs
   try {
-    checkReceipt(app, await job.submit(), true)
+    checkReceipt(app, plan, await job.submit(), true)
     return false
   } catch (error) {
     app.told(job.gid, error)
@@ -173,11 +174,17 @@ async function submit(
   }
 }
 
-function checkReceipt(app: App, { gid, submitted }: JobReceipt, wasAsked: boolean): void {
+function checkReceipt(
+  app: App,
+  { origin }: JobPlan,
+  { gid, submitted }: JobReceipt,
+  wasAsked: boolean,
+): void {
+  const { checker } = app.around
   app.told(gid, submitted ? 'submitted' : 'not submitted yet')
-  if (submitted && wasAsked && !app.around.checker.isCommitted(gid)) {
-    app.fail(`job ${gid} was submitted and is not committed`)
-  }
+  if (!submitted || !wasAsked) return
+  checker.accepted(gid, origin)
+  if (!checker.isCommitted(gid)) app.fail(`job ${gid} was submitted and is not committed`)
 }
 
 /** After the commit nobody is told that it failed. */
@@ -189,9 +196,9 @@ function checkRejection(app: App, gid: string, tx: Transaction | undefined, erro
   }
 }
 
-function addSteps(app: App, { steps }: JobPlan, job: JobSteps): void {
+function addSteps(app: App, { steps, origin }: JobPlan, job: JobSteps): void {
   for (const [at, { name, plan }] of steps.entries()) {
-    job.addStep(app.step(name), { ...plan, gid: job.gid, at })
+    job.addStep(app.step(name), { ...plan, gid: job.gid, at, origin })
   }
 }
 

@@ -21,7 +21,9 @@ export async function operate(world: World, app: App): Promise<void> {
   const gid = random.pick(gids)
   const { jobs } = app.stepping
   try {
-    switch (random.pick(['find', 'retry', 'retry', 'cancel', 'prune', 'health'] as const)) {
+    switch (
+      random.pick(['find', 'retry', 'retry', 'cancel', 'cancel', 'prune', 'health'] as const)
+    ) {
       case 'find':
         return void (await jobs.find(gid))
       case 'retry':
@@ -33,7 +35,7 @@ export async function operate(world: World, app: App): Promise<void> {
       case 'cancel': {
         await jobs.cancel(gid)
         const state = (await servers.orders.memory.find(gid))?.state
-        if (state !== 'cancelled' && state !== 'rolledBack') {
+        if (state && state !== 'cancelled' && state !== 'rolledBack') {
           checker.fail(`job ${gid} was cancelled and is ${state}`)
         }
       }

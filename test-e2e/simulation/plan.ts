@@ -6,6 +6,8 @@ export type Form = 'alone' | 'transaction' | 'byHand' | 'start'
 
 /** One job that somebody wants done, and all that its code and its transaction do. */
 export interface JobPlan {
+  /** The same for a message that is delivered again. */
+  readonly origin: number
   readonly atMs: number
   readonly form: Form
   readonly database: DatabaseName
@@ -37,7 +39,9 @@ function drawCharacter(random: Random, theme: Theme): Character {
     case 'leases':
       return { long: 0.6, failing: 0.05, once: random.pick([0, 0.2]), alone: 0.5, named: 0.05 }
     case 'transactions':
-      return { long: 0.03, failing: 0.1, once: random.pick([0, 0.3]), alone: 0.1, named: 0.3 }
+      return { long: 0.03, failing: 0.1, once: random.pick([0, 0.3]), alone: 0.1, named: 0.4 }
+    case 'ages':
+      return { long: 0.3, failing: 0.1, once: 0.5, alone: 0.5, named: 0 }
     case 'anything':
       return {
         long: random.pick([0.1, 0.6]),
@@ -57,13 +61,13 @@ export function drawJobs(random: Random, theme: Theme, untilMs: number): JobPlan
   const gids = ['message-1', 'message-2']
   const jobs: JobPlan[] = []
   for (let left = random.whole(2, 8); left > 0; left--) {
-    const job = drawJob(random, character, gids, untilMs)
+    const job = { ...drawJob(random, character, gids, untilMs), origin: jobs.length }
     // A message that is delivered twice makes the same job twice.
     const first = jobs.find(({ gid }) => gid !== undefined && gid === job.gid)
-    const isRepeat = first && random.chance(0.7)
-    const { steps, database } = first ?? job
+    const isRepeat = first && random.chance(0.5)
+    const { origin, steps, database } = first ?? job
     const form = steps.length > 0 ? job.form : 'transaction'
-    jobs.push(isRepeat ? { ...job, steps, database, form } : job)
+    jobs.push(isRepeat ? { ...job, origin, steps, database, form } : job)
   }
   return jobs
 }
@@ -73,7 +77,7 @@ function drawJob(
   character: Character,
   gids: readonly string[],
   untilMs: number,
-): JobPlan {
+): Omit<JobPlan, 'origin'> {
   const { alone, named } = character
   const longOpen = random.chance(0.15)
   const form = random.chance(alone)

@@ -5,7 +5,7 @@ import { drawJobs } from './plan.ts'
 import { Random } from './random.ts'
 import { drawApp, Trouble } from './trouble.ts'
 import { replaceGlobals } from './virtual-globals.ts'
-import { drawWeather } from './weather.ts'
+import { drawWeather, themes } from './weather.ts'
 import type { Theme } from './weather.ts'
 import { World } from './world.ts'
 
@@ -21,16 +21,27 @@ export interface Outcome {
 /** How long things may take to come to rest once nothing goes wrong any more. */
 const restMs = 300_000
 
+/** After the two days, until the last forgotten request arrived and the last machine goes on. */
+const oldAgeMs = 30_000
+
 /** Transactions that nobody ends are ended by the server then. */
 const idleMs = 25_000
 
 const turn = setImmediate
 
+export interface SimulateOptions {
+  readonly traces?: boolean
+  /** Instead of the one that the seed draws. */
+  readonly theme?: Theme
+}
+
 /** Runs the schedule of this seed. */
-export async function simulate(seed: number, { traces = false } = {}): Promise<Outcome> {
+export async function simulate(seed: number, options: SimulateOptions = {}): Promise<Outcome> {
+  const { traces = false } = options
   const random = new Random(seed)
   const clocksAreGood = !random.chance(0.15)
-  const theme = random.pick<Theme>(['leases', 'leases', 'transactions', 'transactions', 'anything'])
+  const drawn = random.pick(themes)
+  const theme = options.theme ?? drawn
   const world = new World({ random, theme, clocksAreGood, traces })
   const unhandled = (error: unknown): void => {
     world.checker.fail(`nobody handles ${(error as Error).stack ?? String(error)}`)
@@ -54,7 +65,7 @@ export async function simulate(seed: number, { traces = false } = {}): Promise<O
 }
 
 async function runSchedule(world: World, clocksAreGood: boolean): Promise<void> {
-  const { random, theme, scheduler, checker, trace, servers } = world
+  const { random, theme, scheduler, trace } = world
   const activeMs =
     theme === 'leases' ? random.between(20_000, 60_000) : random.between(5_000, 30_000)
   const weather = drawWeather(random, theme)
@@ -67,7 +78,7 @@ async function runSchedule(world: World, clocksAreGood: boolean): Promise<void> 
   for (const job of jobs) {
     scheduler.after(job.atMs, () => inSomeApp(world, async (app) => await runForm(app, job)))
   }
-  for (let left = random.whole(0, 3); left > 0; left--) {
+  for (let left = random.whole(0, 5); left > 0; left--) {
     scheduler.after(random.between(0, activeMs), () =>
       inSomeApp(world, async (app) => await operate(world, app)),
     )
@@ -81,21 +92,33 @@ async function runSchedule(world: World, clocksAreGood: boolean): Promise<void> 
       if (app) trouble.close(app)
     })
   }
-  const isLong = random.chance(0.15)
-  world.network.holdsBack = isLong
+  world.network.holdsBack = theme === 'ages'
   await until(world, () => scheduler.nowMs >= activeMs)
-  if (isLong) trouble.leap()
-
-  trace.write(() => 'from now on nothing goes wrong')
+  const leapsSoon = theme === 'ages' && random.chance(0.5)
+  if (theme === 'ages') trouble.stop()
+  if (leapsSoon) await trouble.leap()
   trouble.end()
-  const calmAtMs = scheduler.nowMs
+  await comeToRest(world, leapsSoon ? oldAgeMs : 0)
+  if (theme !== 'ages' || leapsSoon) return
+  for (const app of world.apps) if (!app.around.machine.isFrozen) world.kill(app)
+  await trouble.leap()
+  await comeToRest(world, oldAgeMs)
+}
+
+/** Nothing goes wrong any more, and at least one machine can do all there is to do. */
+async function comeToRest(world: World, atLeastMs: number): Promise<void> {
+  const { scheduler, checker, trace, servers } = world
+  if (checker.violations.length > 0) return
+  trace.write(() => 'from now on nothing goes wrong')
+  const beginMs = scheduler.nowMs
   world.boot({ ...drawApp(world), execute: true, isOld: false, isMisled: false })
   scheduler.after(idleMs, () => {
     for (const server of Object.values(servers)) {
-      for (const tx of server.open) if (tx.begunAtMs < calmAtMs) server.rollBack(tx)
+      for (const tx of server.open) if (tx.begunAtMs < beginMs) server.rollBack(tx)
     }
   })
-  await until(world, rested(world, scheduler.nowMs + restMs))
+  await until(world, () => scheduler.nowMs >= beginMs + atLeastMs)
+  await until(world, rested(world, beginMs + restMs))
   checker.checkEnd(servers.orders.rows)
 }
 

@@ -22,7 +22,12 @@ export interface StepPlan {
 export type StepName = 'Work' | 'Newer'
 
 /** Where a step stands in which job: it comes back in the step's args. */
-export type StepArgs = StepPlan & { readonly gid: string; readonly at: number }
+export type StepArgs = StepPlan & {
+  readonly gid: string
+  readonly at: number
+  /** Which job it was meant for; repeats of a message have one origin. */
+  readonly origin: number
+}
 
 export type Steps = Readonly<Record<StepName, Step<StepArgs>>>
 
@@ -52,7 +57,7 @@ export function stepsOf(
             assertReaches(databases[database])
             await once(databases[database], async (tx, job) => {
               await tx.insert(`once ${gid}/${index}`)
-              if (child) job.addStep(step, { ...child, gid: job.gid, at: 0 })
+              if (child) job.addStep(step, { ...child, gid: job.gid, at: 0, origin: -1 })
               return gid
             })
           }

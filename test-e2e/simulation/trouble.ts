@@ -17,6 +17,7 @@ const mostDeaths = 4
 export class Trouble {
   readonly #world: World
   #deaths = 0
+  #stoppedAtMs = 0
   #isOver = false
 
   constructor(world: World, weather: Weather) {
@@ -42,24 +43,29 @@ export class Trouble {
     for (const app of this.#world.apps) if (app.isMisled) this.#world.kill(app)
   }
 
-  /**
-   * Two days pass in which no machine does anything: some are dead, some stand still. Then requests
-   * arrive that everybody has forgotten, and somebody cleans up before anybody else is there.
-   */
-  leap(): void {
-    const { random, scheduler, trace, network, apps } = this.#world
-    trace.write(() => 'two days pass')
+  /** From now on each machine is dead, or stands still until after the two days. */
+  stop(): void {
+    const { random, apps, scheduler } = this.#world
+    this.#stoppedAtMs = scheduler.nowMs
     for (const app of apps) {
       if (random.chance(0.5)) this.#world.kill(app)
-      else app.around.machine.freeze(leapMs + random.magnitude(10, 20_000))
+      else app.around.machine.freeze(leapMs + random.magnitude(2_000, 30_000))
     }
-    scheduler.leap(leapMs)
-    for (const arrive of network.held) scheduler.after(random.magnitude(1, 20_000), arrive)
+  }
+
+  /** Two days pass. Then requests arrive that everybody has forgotten, and somebody cleans up. */
+  async leap(): Promise<void> {
+    const { random, scheduler, trace, network } = this.#world
+    trace.write(() => 'two days pass')
+    scheduler.leap(this.#stoppedAtMs + leapMs - scheduler.nowMs)
     const cleaner = this.#world.boot({ ...drawApp(this.#world), execute: false, isMisled: false })
     this.#world.run(cleaner, async () => {
       await sleep(100)
       await cleaner.stepping.jobs.prune().catch((error: unknown) => cleaner.told('no job', error))
+      for (const arrive of network.held) scheduler.after(random.magnitude(1, 20_000), arrive)
     })
+    const untilMs = scheduler.nowMs + 1_000
+    await scheduler.run(() => scheduler.nowMs >= untilMs)
   }
 
   /** The store's clock jumps: no further than the promise allows, or as far as it likes. */
@@ -100,7 +106,8 @@ export class Trouble {
   }
 
   #freeze({ around: { machine } }: App): void {
-    const ms = this.#world.random.magnitude(50, 25_000)
+    const { random } = this.#world
+    const ms = random.chance(0.5) ? random.magnitude(50, 5_000) : random.between(5_000, 25_000)
     this.#world.trace.write(() => `${machine.name} stands still for ${Math.round(ms)} ms`)
     machine.freeze(ms)
   }

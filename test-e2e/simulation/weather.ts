@@ -33,7 +33,14 @@ export interface Weather {
 }
 
 /** What a schedule is mostly about. With everything at once nothing would go far enough for the rare coincidences. */
-export type Theme = 'leases' | 'transactions' | 'anything'
+export type Theme = 'leases' | 'transactions' | 'ages' | 'anything'
+
+export const themes: readonly Theme[] = [
+  ...(['leases', 'leases', 'leases'] as const),
+  ...(['transactions', 'transactions', 'transactions'] as const),
+  'ages',
+  'anything',
+]
 
 const worst: Weather = {
   refused: 0.08,
@@ -65,14 +72,16 @@ const usual: Readonly<Record<Theme, readonly (keyof Weather)[]>> = {
     'rollbackUnnoticed',
     'dies',
   ],
+  ages: ['late', 'answerLost', 'freezes', 'cut'],
   anything: [],
 }
 
 /** What requests are about, the first word of their description, where trouble with it is worth while. */
 export const subjects: Readonly<Record<Theme, readonly string[]>> = {
   leases: ['claim', 'renew', 'renew', 'settle'],
-  transactions: ['prepare', 'submit', 'resolve', 'commit'],
-  anything: ['claim', 'renew', 'settle', 'prepare', 'submit', 'resolve', 'commit'],
+  transactions: ['prepare', 'submit', 'resolve', 'commit', 'end'],
+  ages: ['submit', 'settle'],
+  anything: ['claim', 'renew', 'settle', 'prepare', 'submit', 'resolve', 'commit', 'end'],
 }
 
 export const calm: Weather = weatherOf(() => 0)
@@ -80,6 +89,7 @@ export const calm: Weather = weatherOf(() => 0)
 export function drawWeather(random: Random, theme: Theme): Weather {
   const share = theme === 'anything' ? random.pick([0.2, 0.5]) : 0.07
   return weatherOf((kind) => {
+    if (theme === 'leases' && kind === 'weakens') return random.between(0, worst.weakens)
     const isThere = random.chance(usual[theme].includes(kind) ? 0.6 : share)
     return isThere ? random.magnitude(worst[kind] / 6, worst[kind]) : 0
   })

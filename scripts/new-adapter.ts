@@ -40,7 +40,7 @@ async function create(): Promise<void> {
   await copyFile('LICENSE', join(folder, 'LICENSE'))
   if (values.into === undefined) await reference()
   // Lines are as long as the name is.
-  await promisify(execFile)('node_modules/.bin/oxfmt', [folder])
+  await promisify(execFile)('node_modules/.bin/oxfmt', ['--no-error-on-unmatched-pattern', folder])
   console.log(
     `${folder} is made. Next:
   npx --yes pnpm@12 install

@@ -11,7 +11,7 @@ export function describeOpenTransactions<Tx>(test: DatabaseCases<Tx>): void {
       const open = await scene.hold()
       await scene.insert(open.tx, key)
       // With one connection, the wait for that one has an end too.
-      const limitMs = scene.database.limits.parallelTransactions === undefined ? 2_000 : 5_000
+      const limitMs = scene.database.limits.parallelTransactions === undefined ? 4_000 : 8_000
       const asked = soon(limitMs, scene.database.barrier.resolve(key))
       await expect(asked).rejects.toMatchObject({ code: 'BARRIER_UNDECIDED', gid: key.gid })
       await open[end]()

@@ -58,7 +58,7 @@ export interface Managed {
   readonly job: (steps: readonly string[], rest?: Partial<JobRecord>) => JobRecord
   /** Resolves when so many of the job's attempts have begun. */
   readonly begun: (job: JobRecord, attempts: number) => Promise<void>
-  /** Resolves when a job that is submitted now is done: what could have run before has run. */
+  /** Resolves when a job of three steps that is submitted now is done: what could have run before has run. */
   readonly settled: () => Promise<void>
 }
 
@@ -120,9 +120,9 @@ export class Scene<Tx> {
       job,
       begun,
       async settled() {
-        const control = job(['Settled'])
+        const control = job(['Settled', 'Settled', 'Settled'])
         await tm.submit(control)
-        await begun(control, 1)
+        await begun(control, 3)
       },
     }
   }
@@ -142,30 +142,37 @@ export class Scene<Tx> {
       args: unchecked<string>(),
       run: ({ args }) => void notes.push(args),
     })
+    const settled: string[] = []
+    const settle = defineStep({ name: 'Settle', run: ({ gid }) => void settled.push(gid) })
     const tm = this.opened.manager()
     const stepping = createStepping({
       app,
       tm,
       databases: [this.data.database],
-      steps: [note, ...steps],
+      steps: [note, settle, ...steps],
       logger: silentLogger,
       onEvent: (event) => void events.push(event),
     })
     onTestFinished(() => stepping.close())
     await stepping.start()
-    const noted = async (text: string): Promise<void> => {
-      await this.eventually(() => expect(notes).toContain(text))
-    }
     return {
       stepping,
       note,
       notes,
       events,
-      noted,
-      async settled() {
-        const control = newGid()
-        await stepping.createJob().addStep(note, control).start()
-        await noted(control)
+      noted: async (text) => {
+        await this.eventually(() => {
+          if (!notes.includes(text)) throw new Error(`Note did not run with ${text}.`)
+        })
+      },
+      settled: async () => {
+        const control = stepping.createJob()
+        for (let i = 0; i < 3; i++) control.addStep(settle)
+        const { gid } = await control.start()
+        await this.eventually(() => {
+          const begun = settled.filter((each) => each === gid).length
+          if (begun < 3) throw new Error(`A job of three steps has begun ${begun}.`)
+        })
       },
       gone: async (gid) => {
         if (!tm.jobs) return

@@ -20,13 +20,15 @@ export function managerHarness(
   serverUrl: string,
   {
     name,
+    rejectedBy,
     manager = () => ({}),
     participant = () => ({}),
   }: Pick<TransactionManagerFault, 'name'> & Partial<TransactionManagerFault>,
 ): TransactionManagerHarness<PoolClient, PlainDatabase> {
   return {
     name,
-    patienceMs: 4_000,
+    // What is broken will not come; what is healthy may take its time on a busy machine.
+    patienceMs: rejectedBy === undefined ? 20_000 : 4_000,
     data: plainHarness(serverUrl, { name: 'PostgreSQL' }),
     async open({ database }) {
       const times = { pollMs: 50, leaseMs: 2_000, drainMs: 200 }

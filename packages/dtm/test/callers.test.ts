@@ -66,7 +66,7 @@ describe('a program in another language', () => {
   test('has a step done that is offered to it', async () => {
     const app = await open()
     await sendAsBilling(app)
-    await app.noted('déjà vu', 1_000)
+    await app.noted('déjà vu', 2_500)
     expect(app.seen.answers('POST')).toEqual([200])
   })
 
@@ -79,7 +79,7 @@ describe('a program in another language', () => {
   ])('is refused with %s', async (_name, change, status) => {
     const app = await open()
     await sendAsBilling(app, change)
-    await vi.waitFor(() => expect(app.seen.answers('POST')).toEqual([status]))
+    await vi.waitFor(() => expect(app.seen.answers('POST')).toEqual([status]), { timeout: 20_000 })
     expect([...app.notes, ...app.secret]).toEqual([])
   })
 

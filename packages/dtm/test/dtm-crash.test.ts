@@ -50,12 +50,14 @@ test.each(['BoltDB', 'PostgreSQL'] as const)(
       }
     }
     const placing = Promise.all([1, 2, 3, 4].map(place))
-    await vi.waitFor(() => expect(committed.length).toBeGreaterThan(20))
+    await vi.waitFor(() => expect(committed.length).toBeGreaterThan(20), { timeout: 20_000 })
     await server.kill()
-    await vi.waitFor(() => expect(rejected.length).toBeGreaterThan(20))
+    await vi.waitFor(() => expect(rejected.length).toBeGreaterThan(20), { timeout: 20_000 })
     await server.start()
     const before = committed.length
-    await vi.waitFor(() => expect(committed.length).toBeGreaterThan(before + 20))
+    await vi.waitFor(() => expect(committed.length).toBeGreaterThan(before + 20), {
+      timeout: 20_000,
+    })
     over.abort()
     await placing
     await vi.waitFor(

@@ -29,7 +29,7 @@ describe('a job without a transaction', () => {
     const app = await start()
     const job = app.stepping.createJob().addStep(app.note, 'alone')
     await expect(job.start()).resolves.toEqual({ gid: job.gid, submitted: true })
-    await app.finished(job.gid, 1_000)
+    await app.finished(job.gid, 2_500)
     expect(app.notes).toEqual(['alone'])
   })
 })
@@ -42,7 +42,7 @@ describe('a job in a transaction', () => {
       await tx.execute(sql`insert into orders values ('committed')`)
       return job.gid
     })
-    await app.finished(gid, 1_000)
+    await app.finished(gid, 2_500)
     expect(app.notes).toEqual(['first', 'second'])
     expect(await orders.skus()).toContain('committed')
     expect(app.events).toEqual([{ type: 'job.finished', gid }])
@@ -76,7 +76,7 @@ describe("a job in the user's own transaction", () => {
     const app = await start()
     const job = await prepared(app, 'by hand')
     expect(await job.submit()).toEqual({ gid: job.gid, submitted: true })
-    await app.finished(job.gid, 1_000)
+    await app.finished(job.gid, 2_500)
     expect(app.notes).toEqual(['by hand'])
   })
 
@@ -93,9 +93,12 @@ describe("a job in the user's own transaction", () => {
     await expect(prepared(app, 'undone', failure)).rejects.toBe(failure)
     const { job } = failure
     await expect(job.submit()).rejects.toMatchObject({ code: 'TRANSACTION_ROLLED_BACK' })
-    await vi.waitFor(async () => {
-      expect(await app.stepping.jobs.find(job.gid)).toMatchObject({ state: 'rolledBack' })
-    })
+    await vi.waitFor(
+      async () => {
+        expect(await app.stepping.jobs.find(job.gid)).toMatchObject({ state: 'rolledBack' })
+      },
+      { timeout: 20_000 },
+    )
     expect(app.notes).toEqual([])
   })
 })

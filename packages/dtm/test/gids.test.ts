@@ -41,7 +41,7 @@ test('a gid that is the beginning of another one loses neither job', async () =>
   const app = await open()
   const gid = callerGid()
   for (const each of [`${gid}1`, gid, `${gid}10`, `${gid}100`]) await place(app, each, each)
-  for (const each of [`${gid}1`, gid, `${gid}10`, `${gid}100`]) await app.noted(each, 1_000)
+  for (const each of [`${gid}1`, gid, `${gid}10`, `${gid}100`]) await app.noted(each, 2_500)
 })
 
 test("DTM knows a caller's gid by a UUID, and everybody else by itself", async () => {

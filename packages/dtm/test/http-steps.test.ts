@@ -48,7 +48,7 @@ test('an HTTP step is called by the app, which knows what DTM does not', async (
     headers: { 'x-token': 'ours' },
   })
   await job.start()
-  await app.finished(job.gid, 1_000)
+  await app.finished(job.gid, 2_500)
   expect(received).toMatchObject([
     { method: 'PUT', url: '/a', body: '1', headers: { 'x-token': 'ours' } },
   ])
@@ -63,21 +63,24 @@ test('a direct one is called by DTM, and learns nothing of ours', async () => {
     .addStep(httpStep, { url: `${origin}/a?b=1`, json: { sku: 'A1' }, direct: true })
     .addStep(app.note, 'after')
   await job.start()
-  await app.noted('after', 1_000)
+  await app.noted('after', 2_500)
   const [call] = received
   expect(call).toMatchObject({ method: 'POST', body: '{"sku":"A1"}' })
   expect(call!.url).toBe(`/a?b=1&branch_id=01&gid=${job.gid}&op=action&trans_type=msg`)
   expect(call!.headers['user-agent']).toContain('go-resty')
   expect(JSON.stringify(call)).not.toContain('mac')
-  await vi.waitFor(async () => {
-    expect(await app.stepping.jobs.find(job.gid)).toMatchObject({
-      state: 'finished',
-      steps: [
-        { name: 'stepping.http', done: true },
-        { name: 'Note', done: true },
-      ],
-    })
-  })
+  await vi.waitFor(
+    async () => {
+      expect(await app.stepping.jobs.find(job.gid)).toMatchObject({
+        state: 'finished',
+        steps: [
+          { name: 'stepping.http', done: true },
+          { name: 'Note', done: true },
+        ],
+      })
+    },
+    { timeout: 20_000 },
+  )
 })
 
 test('a direct one is refused beside headers that DTM would send there, too', async () => {

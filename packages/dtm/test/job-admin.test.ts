@@ -57,31 +57,37 @@ describe.each(['BoltDB', 'PostgreSQL'] as const)('with DTM over %s,', (store) =>
   test('a job is found, from its start to its end', async () => {
     const app = await open()
     const gid = await app.start()
-    await vi.waitFor(async () => {
-      expect(await app.stepping.jobs.find(gid)).toMatchObject({
-        gid,
-        app: 'shop',
-        state: 'submitted',
-        steps: [
-          { name: 'Note', done: true },
-          { name: 'Tried', done: false },
-        ],
-        attempts: 1,
-        lastError: 'the mail server is away',
-        running: false,
-        createdAt: expect.any(Date),
-        finishedAt: null,
-      })
-    })
+    await vi.waitFor(
+      async () => {
+        expect(await app.stepping.jobs.find(gid)).toMatchObject({
+          gid,
+          app: 'shop',
+          state: 'submitted',
+          steps: [
+            { name: 'Note', done: true },
+            { name: 'Tried', done: false },
+          ],
+          attempts: 1,
+          lastError: 'the mail server is away',
+          running: false,
+          createdAt: expect.any(Date),
+          finishedAt: null,
+        })
+      },
+      { timeout: 20_000 },
+    )
     app.mend()
     await app.finished(gid)
-    await vi.waitFor(async () => {
-      expect(await app.stepping.jobs.find(gid)).toMatchObject({
-        state: 'finished',
-        steps: [{ done: true }, { done: true }],
-        finishedAt: expect.any(Date),
-      })
-    })
+    await vi.waitFor(
+      async () => {
+        expect(await app.stepping.jobs.find(gid)).toMatchObject({
+          state: 'finished',
+          steps: [{ done: true }, { done: true }],
+          finishedAt: expect.any(Date),
+        })
+      },
+      { timeout: 20_000 },
+    )
   }, 40_000)
 
   test('a job that nobody has is not found', async () => {
@@ -98,15 +104,15 @@ describe.each(['BoltDB', 'PostgreSQL'] as const)('with DTM over %s,', (store) =>
     app.mend()
     const isDue = async (): Promise<number> =>
       (await app.stepping.jobs.find(gid))!.dueAt.getTime() - Date.now()
-    await vi.waitFor(async () => expect(await isDue()).toBeGreaterThan(10_000))
+    await vi.waitFor(async () => expect(await isDue()).toBeGreaterThan(10_000), { timeout: 20_000 })
     await app.stepping.jobs.retry(gid)
-    await app.finished(gid, 5_000)
+    await app.finished(gid, 8_000)
   }, 60_000)
 
   test('a job is cancelled before its next step', async () => {
     const app = await open()
     const gid = await app.start()
-    await vi.waitFor(() => expect(app.began).toEqual([1]))
+    await vi.waitFor(() => expect(app.began).toEqual([1]), { timeout: 20_000 })
     await app.stepping.jobs.cancel(gid)
     expect(await app.stepping.jobs.find(gid)).toMatchObject({ state: 'cancelled' })
     await expect(app.stepping.jobs.cancel(gid)).rejects.toMatchObject({ code: 'JOB_STATE' })

@@ -143,7 +143,9 @@ describe('with a ledger', () => {
     const fleet = await openFleet('with a ledger')
     const gid = await submittedTooLate(fleet)
     // The step that is done, and the one that runs.
-    await vi.waitFor(() => expect(fleet.statuses.filter((each) => each === 200)).toHaveLength(2))
+    await vi.waitFor(() => expect(fleet.statuses.filter((each) => each === 200)).toHaveLength(2), {
+      timeout: 20_000,
+    })
     fleet.endSlow()
     await fleet.finished(gid)
     expect(fleet.began).toEqual(['Quick', 'Slow'])
@@ -169,7 +171,7 @@ describe('with a ledger', () => {
   test('a step whose process dies is tried in the other', async () => {
     const fleet = await openFleet('with a ledger')
     const { gid } = await fleet.first.createJob().addStep(fleet.slow).start()
-    await vi.waitFor(() => expect(fleet.began).toEqual(['Slow']))
+    await vi.waitFor(() => expect(fleet.began).toEqual(['Slow']), { timeout: 20_000 })
     // What the server sees when the process is killed: the connection that holds the row is gone.
     await orders.query(
       `select pg_terminate_backend(pid) from pg_stat_activity where state = 'idle in transaction' and query like '%once%'`,
@@ -184,8 +186,8 @@ describe('without', () => {
   test('a step that is done is done again in another process', async () => {
     const fleet = await openFleet('without')
     await submittedTooLate(fleet)
-    await vi.waitFor(() => expect(fleet.began).toContain('Quick'))
-    await vi.waitFor(() => expect(fleet.began.slice(2)).toContain('Quick'))
+    await vi.waitFor(() => expect(fleet.began).toContain('Quick'), { timeout: 20_000 })
+    await vi.waitFor(() => expect(fleet.began.slice(2)).toContain('Quick'), { timeout: 20_000 })
   }, 40_000)
 
   test('a step that runs in one process is begun in the other', async () => {

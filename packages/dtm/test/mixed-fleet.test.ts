@@ -118,9 +118,12 @@ describe.each([
     await pool.query(goInsert, ['msg', gid, '00', 'msg', '01', 'rollback'])
     await pool.query(`update dtm_barrier.barrier set create_time = now() - interval '9 days'`)
     await app.stepping.jobs.prune()
-    await vi.waitFor(async () => {
-      const { rows } = await pool.query(goSelect, [gid, '00', 'msg', '01'])
-      expect(rows).toHaveLength(1)
-    })
+    await vi.waitFor(
+      async () => {
+        const { rows } = await pool.query(goSelect, [gid, '00', 'msg', '01'])
+        expect(rows).toHaveLength(1)
+      },
+      { timeout: 20_000 },
+    )
   })
 })

@@ -75,7 +75,7 @@ test('a question while the transaction is open is answered at once, and not when
     await job.prepareAndInsertBarrier()
     await notYet(seen, 1)
   })
-  expect(seen.slowestMs('GET')).toBeLessThan(500)
+  expect(seen.slowestMs('GET')).toBeLessThan(1_500)
 })
 
 test('a rejected transaction is dropped in DTM without waiting for its question', async () => {
@@ -89,8 +89,11 @@ test('a rejected transaction is dropped in DTM without waiting for its question'
     await tx.execute(sql`insert into once_only values (1), (1)`)
   })
   await expect(rejected).rejects.toThrow(/duplicate key|Failed query/)
-  await vi.waitFor(async () => {
-    expect(await app.stepping.jobs.find(gid)).toMatchObject({ state: 'rolledBack' })
-  })
+  await vi.waitFor(
+    async () => {
+      expect(await app.stepping.jobs.find(gid)).toMatchObject({ state: 'rolledBack' })
+    },
+    { timeout: 20_000 },
+  )
   expect(seen.answers('GET')).toEqual([])
 })

@@ -27,7 +27,9 @@ test.each([
   })
   const moved = await startApp({ server: server.url, options: { callbackUrl: origin } })
   await moved.stepping.createJob().addStep(moved.note, 'moved').start()
-  await vi.waitFor(() => expect(seen.calls.map((call) => call.status)).toEqual([answer]))
+  await vi.waitFor(() => expect(seen.calls.map((call) => call.status)).toEqual([answer]), {
+    timeout: 20_000,
+  })
   expect([...app.notes, ...moved.notes]).toEqual(answer === 200 ? ['moved'] : [])
 })
 
@@ -76,6 +78,6 @@ test('the app itself passes the check, and no word of its answer is a MAC for an
 test('the address of DTM may be written as its own clients want it', async () => {
   const app = await startApp({ server: `${server.url}/api/dtmsvr/` })
   const { gid } = await app.stepping.createJob().addStep(app.note, 'hello').start()
-  await app.finished(gid, 1_000)
+  await app.finished(gid, 2_500)
   expect(app.notes).toEqual(['hello'])
 })

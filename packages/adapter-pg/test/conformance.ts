@@ -16,21 +16,40 @@ export const newest = harness('node-postgres', Pool)
 /** It does not show the state of a transaction: the server is asked. */
 export const lowest = harness('node-postgres 8.11', LowestPool)
 
-function harness(name: string, PoolOf: PoolConstructor): DatabaseHarness<PoolClient> {
-  return { name, open: () => openOver(PoolOf) }
+/** Statements are sent before the answers of those before them have come. */
+export const pipelined = harness('node-postgres in a pipeline, prepared', Pool, {
+  pipeline: true,
+  prepare: true,
+})
+
+interface Settings {
+  readonly pipeline?: boolean
+  readonly prepare?: boolean
 }
 
-async function openOver(PoolOf: PoolConstructor): Promise<OpenDatabase<PoolClient>> {
+function harness(
+  name: string,
+  PoolOf: PoolConstructor,
+  settings: Settings = {},
+): DatabaseHarness<PoolClient> {
+  return { name, open: () => openOver(PoolOf, settings) }
+}
+
+async function openOver(
+  PoolOf: PoolConstructor,
+  { pipeline = false, prepare = false }: Settings,
+): Promise<OpenDatabase<PoolClient>> {
   const fresh = await freshDatabase(inject('postgresUrl'), 'conformance')
   const { hostname, port } = new URL(fresh.url)
   const proxy = await commitProxy({ host: hostname, port: Number(port) })
   const url = Object.assign(new URL(fresh.url), { hostname: '127.0.0.1', port: `${proxy.port}` })
-  const pool = new PoolOf({ connectionString: url.href, max: 10 })
+  const pool = new PoolOf({ connectionString: url.href, max: 10, pipeline })
   const raw = new Client({ connectionString: fresh.url })
   await raw.connect()
   await raw.query('create table notes (text text primary key)')
   return {
-    over: ({ name, tables }) => pg(pool, { name, ...(tables !== undefined && { schema: tables }) }),
+    over: ({ name, tables }) =>
+      pg(pool, { name, prepare, ...(tables !== undefined && { schema: tables }) }),
     write: (client, text) => client.query('insert into notes values ($1)', [text]),
     async read(client) {
       const { rows } = await client.query<{ text: string }>('select text from notes')

@@ -1,0 +1,4 @@
+import { describeDatabase } from '@stepping/conformance'
+import { pipelined } from './conformance.ts'
+
+describeDatabase(pipelined)

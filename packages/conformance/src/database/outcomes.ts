@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { stop } from './scene.ts'
 import type { DatabaseCases } from './scene.ts'
@@ -117,25 +118,29 @@ export function describeOutcomes<Tx>(test: DatabaseCases<Tx>): void {
   })
 
   test('of eight transactions with one gid at once, one commits', async (scene) => {
-    const key = await scene.newKey()
-    const texts = Array.from({ length: 8 }, (_, i) => `raced by ${i}`)
     const parallel = scene.database.limits.parallelTransactions === undefined
-    const open = new Set<string>()
-    const allOpen = Promise.withResolvers<void>()
-    const ended = await Promise.allSettled(
-      texts.map(async (text) => {
-        await scene.database.transaction(async (tx) => {
-          await scene.opened.write(tx, text)
-          if (open.add(text).size === texts.length) allOpen.resolve()
-          if (parallel) await allOpen.promise
-          await scene.insert(tx, key)
-        })
-      }),
-    )
-    expect(ended.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
-    const rows = await scene.opened.probe.rows()
-    expect(rows.filter((row) => texts.includes(row))).toHaveLength(1)
-    expect(await scene.opened.probe.barrier(key.gid)).toHaveLength(1)
+    for (let round = 0; round < 3; round++) {
+      const key = await scene.newKey()
+      const texts = Array.from({ length: 8 }, (_, i) => `round ${round}, raced by ${i}`)
+      const open = new Set<string>()
+      const allOpen = Promise.withResolvers<void>()
+      const ended = await Promise.allSettled(
+        texts.map(async (text) => {
+          await scene.database.transaction(async (tx) => {
+            await scene.opened.write(tx, text)
+            if (open.add(text).size === texts.length) allOpen.resolve()
+            if (parallel) await allOpen.promise
+            await scene.insert(tx, key)
+            // The others' inserts arrive meanwhile, also on a busy server.
+            await delay(50)
+          })
+        }),
+      )
+      expect(ended.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+      const rows = await scene.opened.probe.rows()
+      expect(rows.filter((row) => texts.includes(row))).toHaveLength(1)
+      expect(await scene.opened.probe.barrier(key.gid)).toHaveLength(1)
+    }
   })
 
   test('gids that differ in their 128th character only are two', async (scene) => {

@@ -68,6 +68,7 @@ export class Attempts {
   complete({ gid, index, args }: Attempt): void {
     this.#completed.add(`${gid}/${index}`)
     if (args.once) this.onceDone.add(`${gid}/${index}`)
+    if (args.once?.again) this.onceDone.add(`${gid}/${index}/again`)
   }
 
   end(attempt: Attempt): void {

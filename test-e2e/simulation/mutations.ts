@@ -205,6 +205,10 @@ export const defects: readonly Defect[] = [
       'dropped',
       [databaseServer, 'if (identity !== this.identity) {', 'if (false as boolean) {'],
     ],
+    'a second once in a step is taken for the first': [
+      'is done without its once',
+      [databaseServer, '`${gid}/${index}/${key}`', '`${gid}/${index}`'],
+    ],
     'once runs again': ['times', [once, 'if (stored) return', 'if (false as boolean) return']],
   }),
   ...of('ages', {

@@ -115,6 +115,7 @@ function drawStep(random: Random, character: Character, depth = 0): StepPlan {
     ...(usesOnce && {
       once: {
         database: random.pick(['orders', 'ledger'] as const),
+        again: random.chance(0.2),
         ...(hasChild && { child: drawStep(random, character, 1) }),
       },
     }),

@@ -3,6 +3,7 @@ import { runForm } from './forms.ts'
 import { operate } from './operator.ts'
 import { drawJobs } from './plan.ts'
 import { Random } from './random.ts'
+import { stopListening } from './steps.ts'
 import { drawApp, Trouble } from './trouble.ts'
 import { replaceGlobals } from './virtual-globals.ts'
 import { drawWeather, themes } from './weather.ts'
@@ -52,6 +53,7 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
     await runSchedule(world, clocksAreGood)
   } finally {
     restore()
+    stopListening()
     await new Promise((resolve) => turn(resolve))
     process.off('unhandledRejection', unhandled)
   }

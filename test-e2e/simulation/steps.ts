@@ -16,7 +16,12 @@ export interface StepPlan {
   /** Stops when its signal says so. */
   readonly obeys: boolean
   readonly parks?: 'by itself' | 'by poison'
-  readonly once?: { readonly database: DatabaseName; readonly child?: StepPlan }
+  readonly once?: {
+    readonly database: DatabaseName
+    /** Once more, under a key of its own. */
+    readonly again: boolean
+    readonly child?: StepPlan
+  }
 }
 
 export type StepName = 'Work' | 'Newer'
@@ -30,6 +35,9 @@ export type StepArgs = StepPlan & {
 }
 
 export type Steps = Readonly<Record<StepName, Step<StepArgs>>>
+
+/** As long as a timer can wait: longer than any schedule. */
+const forEverMs = 2 ** 31 - 1
 
 /** Long enough for every planned attempt but those that hang. */
 export const stepTimeoutMs = 40_000
@@ -51,15 +59,21 @@ export function stepsOf(
         const hangs = !goesWell && attempt.run <= args.hangs
         const takesMs = goesWell ? Math.min(args.takesMs, 100) : args.takesMs
         try {
-          await sleep(hangs ? Infinity : takesMs, args.obeys && signal)
+          await sleep(hangs ? forEverMs : takesMs, args.obeys && signal)
           if (args.once) {
-            const { database, child } = args.once
-            assertReaches(databases[database])
-            await once(databases[database], async (tx, job) => {
+            const { child, again } = args.once
+            const database = databases[args.once.database]
+            assertReaches(database)
+            await once(database, async (tx, job) => {
               await tx.insert(`once ${gid}/${index}`)
               if (child) job.addStep(step, { ...child, gid: job.gid, at: 0, origin: -1 })
               return gid
             })
+            if (again) {
+              await once(database, (tx) => tx.insert(`once ${gid}/${index}/again`), {
+                key: 'again',
+              })
+            }
           }
           if (!goesWell && attempt.run <= args.fails) throw new Error('fails as planned')
           if (args.parks === 'by itself') parkJob('parks as planned')
@@ -80,12 +94,28 @@ function assertReaches({ ref, server }: SimulatedDatabase): void {
   if (server.name !== ref.name) throw new Error(`${ref.name} is ${server.name} here`)
 }
 
+/** Node keeps a signal that somebody listens to, and with it the whole world of a machine that died. */
+const listening = new Set<() => void>()
+
+export function stopListening(): void {
+  for (const stop of listening) stop()
+}
+
 /** By the machine's timers, which `setTimeout` is while a schedule runs. */
 export async function sleep(ms: number, signal: AbortSignal | false = false): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    if (ms !== Infinity) setTimeout(resolve, ms)
-    if (!signal) return
-    if (signal.aborted) return reject(signal.reason as Error)
-    signal.addEventListener('abort', () => reject(signal.reason as Error))
-  })
+  if (!signal) return await new Promise((resolve) => setTimeout(resolve, ms))
+  const aborted = Promise.withResolvers<void>()
+  const abort = (): void => aborted.reject(signal.reason as Error)
+  const stop = (): void => {
+    signal.removeEventListener('abort', abort)
+    listening.delete(stop)
+  }
+  signal.addEventListener('abort', abort)
+  listening.add(stop)
+  if (signal.aborted) abort()
+  try {
+    await Promise.race([aborted.promise, sleep(ms)])
+  } finally {
+    stop()
+  }
 }

@@ -78,6 +78,7 @@ export class Scene<Tx> {
   readonly data: DataScene<Tx>
   readonly opened: OpenTransactionManager
   readonly #patienceMs: number
+  readonly #settled: string[] = []
 
   constructor(data: DataScene<Tx>, opened: OpenTransactionManager, patienceMs = 20_000) {
     this.data = data
@@ -96,7 +97,9 @@ export class Scene<Tx> {
     { app = `kit-${newGid()}`, start = true }: { app?: string; start?: boolean } = {},
   ): Promise<Managed> {
     const tm = this.opened.manager()
-    const all = { A: () => {}, B: () => {}, C: () => {}, Settled: () => {}, ...steps }
+    // Any process of the app may be given the control job's steps.
+    const Settled: RecordedStep = ({ gid }) => void this.#settled.push(gid)
+    const all = { A: () => {}, B: () => {}, C: () => {}, Settled, ...steps }
     const participant = new Recorder(app, all)
     onTestFinished(() => tm.close())
     if (start) await tm.start(participant, { execute: true })
@@ -119,10 +122,13 @@ export class Scene<Tx> {
       participant,
       job,
       begun,
-      async settled() {
+      settled: async () => {
         const control = job(['Settled', 'Settled', 'Settled'])
         await tm.submit(control)
-        await begun(control, 3)
+        await this.eventually(() => {
+          const begun = this.#settled.filter((gid) => gid === control.gid).length
+          expect(begun).toBeGreaterThanOrEqual(3)
+        })
       },
     }
   }

@@ -1,23 +1,32 @@
+/** What is answered in words, and nothing else ever is. */
+export const results = {
+  done: 'done',
+  committed: 'committed',
+  rolledBack: 'rolled back',
+  later: 'not yet',
+  failed: 'failed',
+  unavailable: 'not available',
+} as const
+
+export type Answer = keyof typeof results
+
 /**
  * What DTM makes of an answer: 200 done, 425 ask again after the same time, 409 (of a question
  * only) rolled back, everything else ask again after twice the time. It also reads the body, and
  * takes the words FAILURE and ONGOING for 409 and 425: nothing that somebody else wrote may stand
  * there.
  */
-const answers = {
-  done: [200, 'done'],
-  committed: [200, 'committed'],
-  rolledBack: [409, 'rolled back'],
-  later: [425, 'not yet'],
-  failed: [500, 'failed'],
-  unavailable: [503, 'not available'],
-} as const
-
-export type Answer = keyof typeof answers
+const statuses: Readonly<Record<Answer, number>> = {
+  done: 200,
+  committed: 200,
+  rolledBack: 409,
+  later: 425,
+  failed: 500,
+  unavailable: 503,
+}
 
 export function respond(answer: Answer): Response {
-  const [status, result] = answers[answer]
-  return send(status, result)
+  return send(statuses[answer], results[answer])
 }
 
 export function send(status: number, result: string): Response {

@@ -20,16 +20,17 @@ export type Callers = ReadonlyMap<string, Caller>
 
 /** @throws SteppingError `OPTIONS_INVALID` */
 export function callersOf(
+  owner: string,
   options: Readonly<Record<string, CallerOptions>>,
   own: readonly string[],
 ): Callers {
   const callers = new Map<string, Caller>()
   for (const [name, { secrets, steps }] of Object.entries(options)) {
-    const signer = hmacSigner(`dtm: callers.${name}`, secrets)
+    const signer = hmacSigner(`${owner}: callers.${name}`, secrets)
     if (secrets.some((secret) => own.includes(secret))) {
       throw new SteppingError(
         'OPTIONS_INVALID',
-        `dtm: callers.${name} has one of this app's own secrets, by which it could call every step. Give it its own.`,
+        `${owner}: callers.${name} has one of this app's own secrets, by which it could call every step. Give it its own.`,
       )
     }
     callers.set(name, { signer, steps: new Set(steps) })

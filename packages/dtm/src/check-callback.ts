@@ -12,9 +12,17 @@ const unsigned = 'here'
 
 /** Answers the question whether this is the app: nobody else has its secrets. */
 export function answerCheck(params: URLSearchParams, signer: Signer): Response {
-  const nonce = params.get(checkParam) ?? ''
+  return send(200, answerToCheck(params.get(checkParam) ?? '', signer))
+}
+
+/** @throws Refusal */
+export function answerToCheck(nonce: string, signer: Signer): string {
   if (!/^[0-9a-f]{32}$/.test(nonce)) throw new Refusal(400, 'no question')
-  return send(200, signer.sign(textOf(nonce)) ?? unsigned)
+  return signer.sign(textOf(nonce)) ?? unsigned
+}
+
+export function newNonce(): string {
+  return randomBytes(16).toString('hex')
 }
 
 /**
@@ -23,15 +31,23 @@ export function answerCheck(params: URLSearchParams, signer: Signer): Response {
  * @throws SteppingError `CALLBACK_UNREACHABLE`
  */
 export async function checkCallback(url: URL, signer: Signer, timeoutMs: number): Promise<void> {
-  const nonce = randomBytes(16).toString('hex')
+  const nonce = newNonce()
   const asked = new URL(url)
   asked.searchParams.set(checkParam, nonce)
   const found = await answerAt(asked, timeoutMs)
-  const wanted = send(200, signer.sign(textOf(nonce)) ?? unsigned)
+  const wanted = send(200, answerToCheck(nonce, signer))
   if (found === `200 ${await wanted.text()}`) return
-  throw new SteppingError(
+  throw notThisApp(
+    `At the callback URL ${url.origin}${url.pathname}`,
+    found,
+    'DTM takes a 200 of anybody for a step that is done. Check the URL, and what stands before the app.',
+  )
+}
+
+export function notThisApp(where: string, found: string, advice: string): SteppingError {
+  return new SteppingError(
     'CALLBACK_UNREACHABLE',
-    `At the callback URL ${url.origin}${url.pathname} is not this app: the answer was ${found.slice(0, 200)}. DTM takes a 200 of anybody for a step that is done. Check the URL, and what stands before the app.`,
+    `${where} is not this app: the answer was ${found.slice(0, 200)}. ${advice}`,
   )
 }
 

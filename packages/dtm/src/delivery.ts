@@ -1,10 +1,11 @@
 import { describeError, isSteppingError, SteppingError } from '@stepping/core'
 import type { JobRecord, SteppingErrorCode } from '@stepping/core'
 import { monotonicMs } from './clock.ts'
-import { messageIn, NoAnswer } from './dtm-api.ts'
-import type { DtmAnswer, DtmApi, DtmQuery } from './dtm-api.ts'
+import { NoAnswer } from './dtm-api.ts'
+import type { DtmApi, DtmQuery } from './dtm-api.ts'
 import type { DtmMessage } from './message.ts'
-import { sameJob, sameSteps } from './stored-message.ts'
+import type { Orders, Verdict } from './orders.ts'
+import { sameJob, sameSending, sameSteps } from './stored-message.ts'
 
 /**
  * Before DTM may ask by itself the submit has to be there: were both to start the job, its steps
@@ -18,8 +19,10 @@ const lookMs = 1_000
 /** One job on its way to DTM. One object for all sends of a record: it knows what may have arrived. */
 export class Delivery {
   readonly #api: DtmApi
+  readonly #orders: Orders
   readonly #job: JobRecord
   readonly #message: DtmMessage
+  readonly #body: Uint8Array
   /** When the first prepare was sent, from which DTM counts; monotonic. */
   #preparedAtMs: number | undefined
   /** DTM asks about the job at any moment or has started it: a submit would start it once more. */
@@ -27,10 +30,12 @@ export class Delivery {
   #isDropped = false
   #submitting: Promise<void> | undefined
 
-  constructor(api: DtmApi, job: JobRecord, message: DtmMessage) {
+  constructor(api: DtmApi, orders: Orders, job: JobRecord, message: DtmMessage) {
     this.#api = api
+    this.#orders = orders
     this.#job = job
     this.#message = message
+    this.#body = orders.encode(message)
   }
 
   /** See `TransactionManager.prepare`. */
@@ -40,12 +45,10 @@ export class Delivery {
       throw this.#error('BARRIER_EXPIRED', 'began too long ago to be sent now. Begin again')
     }
     this.#preparedAtMs ??= monotonicMs()
-    const answer = await this.#sendPrepare()
-    if (answer.status !== 200 && answer.status !== 409) {
-      throw this.#error('TM_REFUSED', `was refused by DTM (${messageIn(answer)})`)
-    }
+    const { is, reason } = await this.#sendPrepare()
+    if (is === 'refused') throw this.#error('TM_REFUSED', `was refused by DTM (${reason})`)
     // A prepare that meets a job is a success, whatever that job is.
-    if (answer.status === 409 || callerGid) this.#compare(await this.#look(gid))
+    if (is === 'unfit' || callerGid) this.#compare(await this.#look(gid))
   }
 
   /** See `TransactionManager.submit`. */
@@ -70,20 +73,16 @@ export class Delivery {
 
   /** See `TransactionManager.abort`. */
   async abort(): Promise<void> {
-    const { gid } = this.#message
-    const answer = await this.#api.post('abort', JSON.stringify({ gid, trans_type: 'msg' }))
-    if (answer.status !== 200) {
-      throw this.#error('TM_REFUSED', `was not dropped by DTM (${messageIn(answer)})`)
-    }
+    const { is, reason } = await this.#orders.abort(this.#message.gid)
+    if (is !== 'taken') throw this.#error('TM_REFUSED', `was not dropped by DTM (${reason})`)
     this.#isDropped = true
   }
 
-  async #sendPrepare(): Promise<DtmAnswer> {
-    const { body } = this.#message
+  async #sendPrepare(): Promise<Verdict> {
+    const send = (): Promise<Verdict> => this.#orders.prepare(this.#body)
     try {
-      return await this.#api.post('prepare', body).catch(async (error: unknown) => {
-        if (error instanceof NoAnswer && error.brokeOff)
-          return await this.#api.post('prepare', body)
+      return await send().catch(async (error: unknown) => {
+        if (error instanceof NoAnswer && error.brokeOff) return await send()
         throw error
       })
     } catch (error) {
@@ -98,19 +97,19 @@ export class Delivery {
   async #submit(): Promise<void> {
     if (this.#preparedAtMs === undefined) return await this.#report('it was prepared elsewhere')
     if (this.#startsAlone) return await this.#report('DTM had it before')
-    const { body, timing, waitResult, steps } = this.#message
+    const { timing, options, steps } = this.#message
     const sendBeforeMs = this.#preparedAtMs + timing.timeoutToFail * 1_000 - marginMs
     if (monotonicMs() >= sendBeforeMs) return await this.#report('its time was up')
-    const waitMs = waitResult ? steps.length * timing.requestTimeout * 1_000 : 0
-    let answer
+    const waitMs = options.wait_result ? steps.length * timing.requestTimeout * 1_000 : 0
+    let verdict
     try {
-      answer = await this.#api.post('submit', body, { sendBeforeMs, waitMs })
+      verdict = await this.#orders.submit(this.#body, { sendBeforeMs, waitMs })
     } catch (error) {
       // Nothing went out, so it may be tried again.
       if (error instanceof NoAnswer && !error.sent) this.#submitting = undefined
       return await this.#report(describeError(error), error)
     }
-    if (answer.status !== 200) await this.#report(messageIn(answer))
+    if (verdict.is !== 'taken') await this.#report(verdict.reason)
   }
 
   /** What became of a submit, by what DTM says of the job. Only to tell: nothing is sent again. */
@@ -147,8 +146,8 @@ export class Delivery {
   #compare({ transaction, branches }: DtmQuery): void {
     const job = this.#job
     if (!transaction) throw this.#error('TM_REFUSED', 'is unknown to DTM, which had taken it')
-    const { status, query_prepared: stored = '' } = transaction
-    const isMine = stored === this.#message.queryPrepared
+    const { status } = transaction
+    const isMine = sameSending(transaction, this.#message.question)
     if (status === 'failed' || status === 'aborting') {
       throw isMine
         ? this.#error(
@@ -165,7 +164,7 @@ export class Delivery {
       if (status !== 'prepared') this.#startsAlone = true
       return
     }
-    if (!sameJob(stored, job)) {
+    if (!sameJob(transaction, job)) {
       throw this.#error(
         'JOB_CONFLICT',
         'exists with another app or database. Use a gid for one job only',

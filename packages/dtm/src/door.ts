@@ -28,10 +28,15 @@ export async function failed(gid: string, door: Door): Promise<Answer> {
   return (await door.isCapped(dtmGid(gid))) ? 'later' : 'failed'
 }
 
-/** DTM has to call for what the message was made for: it adds these to our URL, behind what stands there. */
-export function assertCalledFor(params: URLSearchParams, gid: string, branch: string): void {
-  const called = params.getAll('gid').at(-1)
-  if (called === dtmGid(gid) && params.get('branch_id') === branch) return
+/** What DTM says of itself that it calls for. */
+export interface Called {
+  readonly gid: string | undefined
+  readonly branch: string | undefined
+}
+
+/** DTM has to call for what the message was made for. */
+export function assertCalledFor(called: Called, gid: string, branch: string): void {
+  if (called.gid === dtmGid(gid) && called.branch === branch) return
   throw new Refusal(400, 'made for another job or step')
 }
 

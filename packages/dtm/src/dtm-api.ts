@@ -15,15 +15,13 @@ export class NoAnswer extends Error {
   /** Something was sent: the message may have arrived all the same. */
   readonly sent: boolean
 
-  constructor(sent: boolean, cause: Error) {
+  /** The connection broke. One that idled may have been closed by the other side that very moment. */
+  readonly brokeOff: boolean
+
+  constructor(sent: boolean, broke: boolean, cause: Error) {
     super(cause.message || cause.name, { cause })
     this.sent = sent
-  }
-
-  /** It broke off. A connection that idled may have been closed by the other side that very moment. */
-  get brokeOff(): boolean {
-    const { code } = this.cause as { code?: string }
-    return this.sent && ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(code ?? '')
+    this.brokeOff = sent && broke
   }
 }
 
@@ -32,6 +30,7 @@ export interface DtmTransaction {
   readonly gid: string
   readonly status: 'prepared' | 'submitted' | 'succeed' | 'failed' | 'aborting'
   readonly query_prepared?: string
+  readonly branch_headers?: Readonly<Record<string, string>>
   readonly create_time?: string
   readonly finish_time?: string
   readonly rollback_time?: string
@@ -67,7 +66,7 @@ export interface ExchangeOptions {
   readonly sendBeforeMs?: number
 }
 
-/** The HTTP API of a DTM server. */
+/** The HTTP API of a DTM server: the only one that answers questions. */
 export class DtmApi {
   readonly #pool: Pool
   readonly #path: string
@@ -82,7 +81,11 @@ export class DtmApi {
     this.#pool = new Pool(server.origin, { pipelining: 1, allowH2: false })
   }
 
-  async post(call: string, body: string, options?: ExchangeOptions): Promise<DtmAnswer> {
+  async post(
+    call: string,
+    body: string | Uint8Array,
+    options?: ExchangeOptions,
+  ): Promise<DtmAnswer> {
     const headers = { 'content-type': 'application/json' }
     return await this.#exchange({ method: 'POST', path: `/${call}`, headers, body }, options)
   }
@@ -135,7 +138,7 @@ export class DtmApi {
       const chunks: Buffer[] = []
       const fail = (error: Error): void => {
         clearTimeout(timer)
-        reject(new NoAnswer(sent, error))
+        reject(new NoAnswer(sent, isBroken(error), error))
       }
       let expired: Error | undefined
       const timer = setTimeout(() => {
@@ -171,6 +174,10 @@ export class DtmApi {
       )
     })
   }
+}
+
+function isBroken(error: Error & { readonly code?: string }): boolean {
+  return ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(error.code ?? '')
 }
 
 /** The reason in an answer of DTM. */

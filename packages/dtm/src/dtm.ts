@@ -1,20 +1,11 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
-import { describeError, SteppingError } from '@stepping/core'
-import type { JobAdmin, JobRecord, Participant, StepCall, TransactionManager } from '@stepping/core'
-import { Attempts } from './attempts.ts'
+import type { JobAdmin, TransactionManager } from '@stepping/core'
 import { callbackAt } from './callback.ts'
-import type { Callback } from './callback.ts'
 import { checkCallback } from './check-callback.ts'
-import { Cleaner } from './cleaner.ts'
-import { Delivery } from './delivery.ts'
-import { DtmApi, messageIn } from './dtm-api.ts'
 import { callbackHandler } from './handler.ts'
-import { jobAdmin } from './job-admin.ts'
-import { firstIntervalMs, timingOf } from './job-options.ts'
-import { Ledger } from './ledger.ts'
-import { messageOf } from './message.ts'
-import { settingsOf } from './options.ts'
+import { DtmTransactionManager } from './manager.ts'
+import { settingsOf, urlIn } from './options.ts'
 import type { DtmOptions, DtmSettings } from './options.ts'
+import { httpOrders } from './orders.ts'
 
 /** The DTM server as transaction manager, and the door at which it calls back. */
 export interface Dtm extends TransactionManager {
@@ -30,9 +21,6 @@ export interface Dtm extends TransactionManager {
   checkCallback(): Promise<void>
 }
 
-/** The longest body of a step: its args, of which core takes 1 MiB, and what is around them. */
-const maxBodyBytes = 1024 * 1024 + 16 * 1024
-
 /**
  * Has the jobs kept and driven by a DTM server: prepare and submit go to it by HTTP, and it calls
  * the steps at `callbackUrl`.
@@ -44,134 +32,25 @@ const maxBodyBytes = 1024 * 1024 + 16 * 1024
  * @throws SteppingError `OPTIONS_INVALID`
  */
 export function dtm(options: DtmOptions): Dtm {
-  return new DtmTransactionManager(settingsOf(options))
+  const settings = settingsOf(options, 'dtm')
+  return new HttpDtm(settings, urlIn('dtm', 'callbackUrl', options.callbackUrl))
 }
 
-class DtmTransactionManager implements Dtm {
-  readonly kind = 'dtm'
+class HttpDtm extends DtmTransactionManager implements Dtm {
   readonly handler: Dtm['handler']
-  readonly jobs: JobAdmin
-  readonly #settings: DtmSettings
-  readonly #api: DtmApi
-  readonly #callback: Callback
-  readonly #deliveries = new WeakMap<JobRecord, Delivery>()
-  #participant: Participant | undefined
-  #attempts: Attempts | undefined
-  #cleaner: Cleaner | undefined
-  #closing: Promise<void> | undefined
+  readonly #callbackUrl: URL
 
-  constructor(settings: DtmSettings) {
-    this.#settings = settings
-    const { server, callbackUrl, signer, requestTimeoutMs } = settings
-    this.#api = new DtmApi(server, requestTimeoutMs)
-    this.#callback = callbackAt(callbackUrl, signer)
-    const unknownSteps = new Set<string>()
-    this.handler = callbackHandler({
-      ...settings,
-      maxBodyBytes,
-      retryMs: firstIntervalMs(timingOf(settings.jobs, 'dtm')),
-      participant: () => this.#participant,
-      attempts: () => this.#attempts,
-      unknownSteps,
-      isCapped: (gid) => this.#isCapped(gid),
-    })
-    this.jobs = jobAdmin(this.#api, settings.ledger, () => ({
-      participant: this.#participant,
-      attempts: this.#attempts,
-      closed: this.#closing !== undefined,
-      unknownSteps,
+  constructor(settings: DtmSettings, callbackUrl: URL) {
+    super(settings, (api) => ({
+      callback: callbackAt(callbackUrl, settings.signer),
+      orders: httpOrders(api),
     }))
-  }
-
-  async start(participant: Participant, { execute }: { execute: boolean }): Promise<void> {
-    await this.#assertReachable()
-    await this.#settings.ledger?.identity()
-    if (execute) {
-      this.#attempts = this.#createAttempts(participant)
-      this.#cleaner = new Cleaner(this.jobs, this.#settings.pruneEveryMs)
-    }
-    this.#participant = participant
-  }
-
-  async migrate(): Promise<void> {
-    await this.#settings.ledger?.migrate()
-  }
-
-  async close(): Promise<void> {
-    this.#closing ??= this.#close()
-    await this.#closing
-  }
-
-  async #close(): Promise<void> {
-    this.#cleaner?.close()
-    await this.#attempts?.close(this.#settings.drainMs)
-    this.#participant = undefined
-    await this.#api.close()
+    this.#callbackUrl = callbackUrl
+    this.handler = callbackHandler(this.door)
   }
 
   async checkCallback(): Promise<void> {
-    const { callbackUrl, signer, requestTimeoutMs } = this.#settings
-    await checkCallback(callbackUrl, signer, requestTimeoutMs)
-  }
-
-  async prepare(job: JobRecord): Promise<void> {
-    await this.#deliveryOf(job).prepare()
-  }
-
-  async submit(job: JobRecord): Promise<void> {
-    await this.#deliveryOf(job).submit()
-  }
-
-  async abort(job: JobRecord): Promise<void> {
-    await this.#deliveryOf(job).abort()
-  }
-
-  /** Made once for a record: all its sends are one and the same message. */
-  #deliveryOf(job: JobRecord): Delivery {
-    let delivery = this.#deliveries.get(job)
-    if (!delivery) {
-      delivery = new Delivery(this.#api, job, messageOf(job, this.#callback, this.#settings))
-      this.#deliveries.set(job, delivery)
-    }
-    return delivery
-  }
-
-  #createAttempts(participant: Participant): Attempts {
-    const { concurrency, parkedRetryMs, ledger: database } = this.#settings
-    const runner = database ? new Ledger(database, participant) : undefined
-    const run = (call: StepCall) => (runner ? runner.run(call) : participant.runStep(call))
-    // A step must not see the request that brought it as open around it, nor what the app keeps there.
-    const outside = AsyncLocalStorage.snapshot()
-    return new Attempts({
-      concurrency,
-      parkedMs: parkedRetryMs,
-      run: (call) => outside(() => run(call)),
-      onParked: ({ gid, name }, error) =>
-        participant.report({ type: 'job.parked', gid, step: name, error }),
-    })
-  }
-
-  async #isCapped(gid: string): Promise<boolean> {
-    try {
-      const { transaction } = await this.#api.query(gid)
-      return (transaction?.next_cron_interval ?? 0) * 1_000 >= this.#settings.longestRetryMs
-    } catch {
-      return false
-    }
-  }
-
-  async #assertReachable(): Promise<void> {
-    const { origin } = this.#settings.server
-    try {
-      const answer = await this.#api.version()
-      if (answer.status === 200) return
-      throw new Error(`it answered ${messageIn(answer)}`)
-    } catch (cause) {
-      throw new SteppingError(
-        'TM_UNREACHABLE',
-        `The DTM server at ${origin} does not answer as one: ${describeError(cause)}. Check the address, and that it runs.`,
-        { cause },
-      )
-    }
+    const { signer, requestTimeoutMs } = this.settings
+    await checkCallback(this.#callbackUrl, signer, requestTimeoutMs)
   }
 }

@@ -27,7 +27,7 @@ export function jobAdmin(
 ): JobAdmin {
   async function stored(gid: string): Promise<StoredJob | undefined> {
     const { transaction, branches, now } = await api.query(dtmGid(gid))
-    const reference = referenceIn(transaction?.query_prepared ?? '')
+    const reference = transaction ? referenceIn(transaction) : undefined
     // What another client of this DTM server has under that gid is none of our business.
     if (!transaction || reference?.gid !== gid) return undefined
     return { transaction, branches, reference, now }

@@ -102,7 +102,8 @@ function seconds(owner: string, option: string, ms: number, from = 1_000): numbe
   )
 }
 
-/** DTM sets or computes these; another value would break the calls. */
+/** DTM sets or computes these, or we do; another value would break the calls. */
+const ownPrefix = /^(dtm|grpc|stepping)-/
 const ownHeaders = new Set([
   'accept',
   'accept-encoding',
@@ -115,11 +116,12 @@ const ownHeaders = new Set([
 ])
 
 function assertHeaders({ branchHeaders = {} }: DtmJobOptions, owner: string): void {
-  const wrong = Object.keys(branchHeaders).find((name) => ownHeaders.has(name.toLowerCase()))
+  const isOwn = (name: string): boolean => ownHeaders.has(name) || ownPrefix.test(name)
+  const wrong = Object.keys(branchHeaders).find((name) => isOwn(name.toLowerCase()))
   if (wrong !== undefined) {
     throw new SteppingError(
       'OPTIONS_INVALID',
-      `${owner}: branchHeaders sets ${wrong}, which is DTM's.`,
+      `${owner}: branchHeaders sets ${wrong}, which is DTM's or ours.`,
     )
   }
   try {

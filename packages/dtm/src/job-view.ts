@@ -2,9 +2,9 @@ import { httpStep } from '@stepping/core'
 import type { JobState, JobView } from '@stepping/core'
 import type { StepState } from './attempts.ts'
 import type { DtmBranch, DtmTransaction } from './dtm-api.ts'
+import { grpcStepName } from './direct-step.ts'
 import type { PreparedReference } from './prepared-reference.ts'
-import { decodeStepMessage } from './step-message.ts'
-import { payloadOf } from './stored-message.ts'
+import { stepMessageIn } from './stored-message.ts'
 
 /** A job of ours as DTM has it. */
 export interface StoredJob {
@@ -42,5 +42,6 @@ export function viewOf(job: StoredJob, state: JobState, local: StepState | undef
 
 /** A step that DTM calls directly has no message of ours. */
 function nameOf(branch: DtmBranch): string {
-  return decodeStepMessage(payloadOf(branch))?.step ?? httpStep.name
+  const direct = /^https?:/.test(branch.url) ? httpStep.name : grpcStepName
+  return stepMessageIn(branch)?.step ?? direct
 }

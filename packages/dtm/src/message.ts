@@ -1,21 +1,32 @@
 import { SteppingError } from '@stepping/core'
 import type { JobRecord } from '@stepping/core'
-import type { Callback, DtmStep } from './callback.ts'
+import type { Callback, DtmStep, Question } from './callback.ts'
 import { dtmGid } from './dtm-gid.ts'
 import { assertAnswersInTime, optionsOf, timingOf } from './job-options.ts'
 import type { DtmJobOptions, Timing } from './job-options.ts'
 
 /**
- * A job in DTM's words. Prepare and submit get the very same text: DTM takes the steps from the
- * first one, and the options of the first run from the second.
+ * A job in DTM's words. Prepare and submit send all of it: DTM takes the steps from the first one,
+ * and the options of the first run from the second.
  */
 export interface DtmMessage {
   readonly gid: string
-  readonly body: string
   readonly timing: Timing
-  readonly queryPrepared: string
+  readonly question: Question
   readonly steps: readonly DtmStep[]
-  readonly waitResult: boolean
+  readonly options: StoredOptions
+  /** As the JSON that DTM wants for it. */
+  readonly delay?: string
+}
+
+/** By the names that they have in DTM's stores. */
+export interface StoredOptions {
+  readonly wait_result: boolean
+  /** In seconds, as the others. */
+  readonly timeout_to_fail: number
+  readonly request_timeout: number
+  readonly retry_interval?: number
+  readonly branch_headers?: Readonly<Record<string, string>>
 }
 
 /** What DTM's SQL stores keep of a URL, and of all options together. */
@@ -27,51 +38,41 @@ export function messageOf(
   callback: Callback,
   settings: { readonly jobs: DtmJobOptions; readonly answerWithinMs: number },
 ): DtmMessage {
-  const options = optionsOf(job, settings.jobs)
+  const wanted = optionsOf(job, settings.jobs)
   const owner = `job ${job.gid}`
-  assertAnswersInTime(owner, { ...settings, jobs: options })
-  const timing = timingOf(options, owner)
-  const { waitResult = false, branchHeaders } = options
-  const gid = dtmGid(job.gid)
-  const queryPrepared = callback.queryPreparedUrl(job)
+  assertAnswersInTime(owner, { ...settings, jobs: wanted })
+  const timing = timingOf(wanted, owner)
+  const { waitResult = false, branchHeaders } = wanted
+  const question = callback.question(job)
   const steps = job.steps.map((_, index) => callback.step(job, index))
   if (branchHeaders && steps.some(({ direct }) => direct)) {
     throw new SteppingError(
       'OPTIONS_INVALID',
-      `Job ${job.gid} has branchHeaders and a direct HTTP step, to which DTM would send them, too. Leave one of them out.`,
+      `Job ${job.gid} has branchHeaders and a direct step, to which DTM would send them, too. Leave one of them out.`,
       { gid: job.gid },
     )
   }
-  const wireOptions = {
+  const headers = { ...branchHeaders, ...question.headers }
+  const options = {
     wait_result: waitResult,
     timeout_to_fail: timing.timeoutToFail,
     request_timeout: timing.requestTimeout,
     ...(timing.retryInterval !== undefined && { retry_interval: timing.retryInterval }),
-    ...(branchHeaders && { branch_headers: branchHeaders }),
+    ...(Object.keys(headers).length > 0 && { branch_headers: headers }),
   }
-  const long = [queryPrepared, ...steps.map(({ action }) => action)].find(
+  const long = [question.url, ...steps.map(({ action }) => action)].find(
     (url) => url.length > longest,
   )
   if (long !== undefined) throw tooLong(job, `the URL ${long.slice(0, 80)}…`, long.length)
-  const optionsLength = JSON.stringify(wireOptions).length
+  const optionsLength = JSON.stringify(options).length
   if (optionsLength > longest) throw tooLong(job, 'all of branchHeaders', optionsLength)
   return {
-    gid,
+    gid: dtmGid(job.gid),
     timing,
-    queryPrepared,
+    question,
     steps,
-    waitResult,
-    body: JSON.stringify({
-      gid,
-      trans_type: 'msg',
-      protocol: 'http',
-      // Never empty: DTM would start the steps of a job that nobody submitted.
-      query_prepared: queryPrepared,
-      steps: steps.map(({ action }) => ({ action })),
-      payloads: steps.map(({ payload }) => payload),
-      ...wireOptions,
-      ...(timing.delay !== undefined && { custom_data: JSON.stringify({ delay: timing.delay }) }),
-    }),
+    options,
+    ...(timing.delay !== undefined && { delay: JSON.stringify({ delay: timing.delay }) }),
   }
 }
 

@@ -7,11 +7,15 @@ import type { LedgerDatabase } from './ledger.ts'
 import { hmacSigner, noSigner } from './signature.ts'
 import type { Signer } from './signature.ts'
 
-export type DtmOptions = {
-  /** The HTTP address of the DTM server, or of what stands before several: `http://dtm:36789`. */
-  readonly server: string
+export type DtmOptions = CommonOptions & {
   /** Where DTM reaches `handler`: `http://shop:8080/stepping`. */
   readonly callbackUrl: string
+}
+
+/** However messages go between DTM and the app. */
+export type CommonOptions = {
+  /** The HTTP address of the DTM server, or of what stands before several: `http://dtm:36789`. */
+  readonly server: string
   /** For all jobs, unless they say otherwise by `dtmOptions`. */
   readonly jobs?: DtmJobOptions
   /** How long one message to DTM may take. Default 5,000. */
@@ -62,7 +66,6 @@ type Authentication =
 
 export interface DtmSettings {
   readonly server: URL
-  readonly callbackUrl: URL
   readonly signer: Signer
   readonly callers: Callers
   readonly ledger: LedgerDatabase | undefined
@@ -77,12 +80,11 @@ export interface DtmSettings {
 }
 
 /** @throws SteppingError `OPTIONS_INVALID` */
-export function settingsOf(options: DtmOptions): DtmSettings {
+export function settingsOf(options: CommonOptions, owner: string): DtmSettings {
   const settings = {
-    server: urlIn(options, 'server'),
-    callbackUrl: urlIn(options, 'callbackUrl'),
-    signer: signerOf(options),
-    callers: callersOf(options.callers ?? {}, options.secrets ?? []),
+    server: urlIn(owner, 'server', options.server),
+    signer: signerOf(options, owner),
+    callers: callersOf(owner, options.callers ?? {}, options.secrets ?? []),
     ledger: options.ledger,
     pruneEveryMs: options.pruneEveryMs ?? 3_600_000,
     jobs: options.jobs ?? {},
@@ -99,32 +101,34 @@ export function settingsOf(options: DtmOptions): DtmSettings {
     'parkedRetryMs',
     'pruneEveryMs',
   ] as const) {
-    assertNumber('dtm', name, settings[name])
+    assertNumber(owner, name, settings[name])
   }
-  assertNumber('dtm', 'concurrency', settings.concurrency, { from: 1, to: Infinity, whole: true })
-  assertNumber('dtm', 'drainMs', settings.drainMs, { from: 0 })
-  assertNumber('dtm', 'answerWithinMs', settings.answerWithinMs, { from: 0 })
-  assertAnswersInTime('dtm: jobs', settings)
+  assertNumber(owner, 'concurrency', settings.concurrency, { from: 1, to: Infinity, whole: true })
+  assertNumber(owner, 'drainMs', settings.drainMs, { from: 0 })
+  assertNumber(owner, 'answerWithinMs', settings.answerWithinMs, { from: 0 })
+  assertAnswersInTime(`${owner}: jobs`, settings)
   return settings
 }
 
-function urlIn(options: DtmOptions, name: 'server' | 'callbackUrl'): URL {
-  const text: unknown = options[name]
+/** @throws SteppingError `OPTIONS_INVALID` */
+export function urlIn(owner: string, name: string, text: unknown): URL {
   const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined
   const usable =
     url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.hash
   if (usable) return url
   throw invalid(
+    owner,
     `${name} has to be an absolute http or https URL without user, password and fragment`,
   )
 }
 
-function signerOf({ secrets, insecure }: DtmOptions): Signer {
-  if (!insecure) return hmacSigner('dtm', secrets)
+function signerOf({ secrets, insecure }: CommonOptions, owner: string): Signer {
+  if (!insecure) return hmacSigner(owner, secrets)
   if (secrets === undefined) return noSigner
-  throw invalid('insecure and secrets exclude each other')
+  throw invalid(owner, 'insecure and secrets exclude each other')
 }
 
-function invalid(text: string): SteppingError {
-  return new SteppingError('OPTIONS_INVALID', `dtm: ${text}.`)
+/** The error of a wrong option. */
+export function invalid(owner: string, text: string): SteppingError {
+  return new SteppingError('OPTIONS_INVALID', `${owner}: ${text}.`)
 }

@@ -1,19 +1,23 @@
 import { isSteppingError, toError } from '@stepping/core'
 import type { Answer } from './answer.ts'
 import { assertApp, assertCalledFor, failed } from './door.ts'
-import type { Door } from './door.ts'
+import type { Called, Door } from './door.ts'
 import { decodeReference, signedText } from './prepared-reference.ts'
 import { Refusal } from './refusal.ts'
 
 /** Query prepared: whether the transaction of a job committed. */
-export async function answerQuestion(params: URLSearchParams, door: Door): Promise<Answer> {
+export async function answerQuestion(
+  params: URLSearchParams,
+  called: Called,
+  door: Door,
+): Promise<Answer> {
   const reference = decodeReference(params)
   if (!reference) throw new Refusal(400, 'names no job')
   if (!door.signer.verify(signedText(reference), params.get('mac'))) {
     throw new Refusal(401, 'wrong MAC')
   }
   const { app, gid } = reference
-  assertCalledFor(params, gid, '00')
+  assertCalledFor(called, gid, '00')
   const participant = door.participant()
   if (!participant) return 'unavailable'
   assertApp(app, participant)

@@ -3,19 +3,24 @@ import type { Participant } from '@stepping/core'
 import type { Answer } from './answer.ts'
 import type { Caller } from './callers.ts'
 import { assertApp, assertCalledFor, failed } from './door.ts'
-import type { Door } from './door.ts'
-import { readBody } from './read-body.ts'
+import type { Called, Door } from './door.ts'
 import { Refusal } from './refusal.ts'
 import { decodeStepMessage } from './step-message.ts'
 import type { StepMessage } from './step-message.ts'
 
-/** A call of a step: how it stands, after an attempt if it is time for one. */
-export async function answerStep(
-  request: Request,
-  params: URLSearchParams,
-  door: Door,
-): Promise<Answer> {
-  const message = await authentic(request, params, door)
+/** A call of a step, as somebody sent it. */
+export interface StepRequest {
+  /** Of another program's; null: the app's own. */
+  readonly key: string | null
+  readonly mac: string | null
+  readonly called: Called
+  /** The message that is signed. */
+  readonly read: () => Promise<string>
+}
+
+/** How the step stands, after an attempt if it is time for one. */
+export async function answerStep(request: StepRequest, door: Door): Promise<Answer> {
+  const message = await authentic(request, door)
   const participant = door.participant()
   const attempts = door.attempts()
   if (!participant || !attempts) return 'unavailable'
@@ -45,25 +50,23 @@ export async function answerStep(
 
 /** @throws Refusal before anything else is done */
 async function authentic(
-  request: Request,
-  params: URLSearchParams,
+  { key, mac, called, read }: StepRequest,
   door: Door,
 ): Promise<StepMessage> {
-  const caller = callerIn(params, door)
-  const text = await readBody(request, door.maxBodyBytes)
+  const caller = callerOf(key, door)
+  const text = await read()
   const { signer } = caller ?? door
-  if (!signer.verify(text, params.get('mac'))) throw new Refusal(401, 'wrong MAC')
+  if (!signer.verify(text, mac)) throw new Refusal(401, 'wrong MAC')
   const message = decodeStepMessage(text)
   if (!message || !isGid(message.gid)) throw new Refusal(400, 'names no step')
   if (caller && !caller.steps.has(message.step))
     throw new Refusal(403, 'not offered to this caller')
-  assertCalledFor(params, message.gid, `${message.index + 1}`.padStart(2, '0'))
+  assertCalledFor(called, message.gid, `${message.index + 1}`.padStart(2, '0'))
   return message
 }
 
 /** Another program's; undefined: the app's own. */
-function callerIn(params: URLSearchParams, { callers }: Door): Caller | undefined {
-  const key = params.get('key')
+function callerOf(key: string | null, { callers }: Door): Caller | undefined {
   if (key === null) return undefined
   const caller = callers.get(key)
   if (!caller) throw new Refusal(401, 'unknown key')

@@ -6,6 +6,8 @@ import { startDtm } from './dtm.ts'
 export interface TakenDtm {
   /** Of its HTTP API. */
   readonly url: string
+  /** Host and port of its gRPC API. */
+  readonly grpc: string
   /** The name by which it reaches this machine. */
   readonly callbackHost: string
   /** For people: which server this is. */
@@ -24,7 +26,8 @@ export async function takeDtm(): Promise<TakenDtm> {
   const url = process.env[variable] || process.env['DTM_URL']
   if (url) {
     const callbackHost = process.env['STEPPING_TEST_DTM_CALLBACK_HOST'] || '127.0.0.1'
-    return { url, callbackHost, source: 'environment', stop: async () => {} }
+    const grpc = process.env['STEPPING_TEST_DTM_GRPC'] || `${new URL(url).hostname}:36790`
+    return { url, grpc, callbackHost, source: 'environment', stop: async () => {} }
   }
   if (await containerEngineAnswers()) return await startContainer()
   try {
@@ -45,12 +48,13 @@ async function startContainer(): Promise<TakenDtm> {
   const image = 'yedf/dtm:1.19'
   const callbackHost = 'host.docker.internal'
   const container = await new GenericContainer(image)
-    .withExposedPorts(36789)
+    .withExposedPorts(36789, 36790)
     .withExtraHosts([{ host: callbackHost, ipAddress: 'host-gateway' }])
     .withWaitStrategy(Wait.forHttp('/api/ping', 36789))
     .start()
   return {
     url: `http://${container.getHost()}:${container.getMappedPort(36789)}`,
+    grpc: `${container.getHost()}:${container.getMappedPort(36790)}`,
     callbackHost,
     source: `container of ${image}`,
     stop: async () => void (await container.stop()),

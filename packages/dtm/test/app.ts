@@ -15,9 +15,11 @@ import { freshDatabase } from '@stepping/test-support'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { Pool } from 'pg'
 import { inject, onTestFinished, vi } from 'vitest'
+import { dtmGrpc } from '../src/grpc/index.ts'
+import type { DtmGrpc, DtmGrpcOptions } from '../src/grpc/index.ts'
 import { dtm, toNodeListener } from '../src/index.ts'
 import type { Dtm, DtmOptions } from '../src/index.ts'
-
+import { listenGrpc } from './listen-grpc.ts'
 import { secret } from './secret.ts'
 
 export { secret }
@@ -68,10 +70,11 @@ export async function listen(
 /** A running app with one step, which notes its text. */
 export interface App {
   readonly stepping: Stepping
-  readonly tm: Dtm
+  readonly tm: Dtm | DtmGrpc
   readonly note: Step<string>
   readonly notes: string[]
   readonly events: SteppingEvent[]
+  /** Over gRPC it is host and port. */
   readonly callbackUrl: string
   /** Resolves when the step ran with this text. */
   noted(text: string, withinMs?: number): Promise<void>
@@ -81,10 +84,12 @@ export interface App {
 export interface AppOptions {
   /** Of the DTM server. */
   readonly server: string
+  /** Of its gRPC API: messages then go over gRPC, both ways. */
+  readonly grpc?: string
   readonly orders?: { readonly database: AnyDatabase | TenantDatabases }
   readonly steps?: readonly AnyStep[]
-  readonly options?: Partial<DtmOptions>
-  /** Stands before the app's own handler. */
+  readonly options?: Partial<DtmOptions & DtmGrpcOptions>
+  /** Stands before the app's own handler of HTTP. */
   readonly before?: (next: RequestListener) => RequestListener
   /** False: it only adds jobs. */
   readonly execute?: boolean
@@ -94,6 +99,7 @@ export interface AppOptions {
 
 export async function startApp({
   server,
+  grpc,
   orders,
   steps = [],
   options = {},
@@ -108,15 +114,8 @@ export async function startApp({
     args: unchecked<string>(),
     run: ({ args }) => void notes.push(args),
   })
-  const door = Promise.withResolvers<Dtm>()
-  const { origin } = await listen(
-    before((request, response) => {
-      void door.promise.then((tm) => toNodeListener(tm.handler)(request, response))
-    }),
-  )
-  const callbackUrl = `${origin}/stepping`
-  const tm = dtm({ server, callbackUrl, secrets: [secret], ...options } as DtmOptions)
-  door.resolve(tm)
+  const over = { server, secrets: [secret], ...options } as AppOptions['options'] & object
+  const { tm, callbackUrl } = grpc ? await openGrpc(grpc, over) : await openHttp(before, over)
   const stepping = createStepping({
     app: 'shop',
     tm,
@@ -153,4 +152,34 @@ export async function startApp({
       )
     },
   }
+}
+
+interface Opened {
+  readonly tm: App['tm']
+  readonly callbackUrl: string
+}
+
+async function openHttp(
+  before: NonNullable<AppOptions['before']>,
+  options: Partial<DtmOptions>,
+): Promise<Opened> {
+  const door = Promise.withResolvers<Dtm>()
+  const { origin } = await listen(
+    before((request, response) => {
+      void door.promise.then((tm) => toNodeListener(tm.handler)(request, response))
+    }),
+  )
+  const callbackUrl = `${origin}/stepping`
+  const tm = dtm({ callbackUrl, ...options } as DtmOptions)
+  door.resolve(tm)
+  return { tm, callbackUrl }
+}
+
+async function openGrpc(grpcServer: string, options: Partial<DtmGrpcOptions>): Promise<Opened> {
+  const server = await listenGrpc()
+  onTestFinished(() => server.forceShutdown())
+  const callbackAddress = `127.0.0.1:${server.port}`
+  const tm = dtmGrpc({ grpcServer, callbackAddress, ...options } as DtmGrpcOptions)
+  tm.addTo(server)
+  return { tm, callbackUrl: callbackAddress }
 }

@@ -6,8 +6,11 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { dtmOptions } from '../src/index.ts'
 import { openOrders, startApp } from './app.ts'
 import type { App, AppOptions, OrdersDatabase } from './app.ts'
+import { decodeRequest, dtmGrpcProxy } from './dtm-grpc-proxy.ts'
 import { dtmProxy } from './dtm-proxy.ts'
 import type { DtmProxy } from './dtm-proxy.ts'
+
+type Over = 'HTTP' | 'gRPC'
 
 let server: TakenDtm
 let orders: OrdersDatabase
@@ -22,9 +25,15 @@ afterAll(async () => {
   await server.stop()
 })
 
-async function open(options?: AppOptions['options']): Promise<App & { readonly proxy: DtmProxy }> {
-  const proxy = await dtmProxy(server.url)
-  const app = await startApp({ server: proxy.url, orders, ...(options && { options }) })
+type Opened = App & { readonly proxy: DtmProxy }
+
+async function open(options?: AppOptions['options'], over: Over = 'HTTP'): Promise<Opened> {
+  const proxy = await (over === 'HTTP' ? dtmProxy(server.url) : dtmGrpcProxy(server.grpc))
+  const app = await startApp({
+    ...(over === 'HTTP' ? { server: proxy.address } : { server: server.url, grpc: proxy.address }),
+    orders,
+    ...(options && { options }),
+  })
   return { ...app, proxy }
 }
 
@@ -77,6 +86,45 @@ describe('what is sent', () => {
     })
   })
 
+  test('is the same over gRPC, but where DTM is to call', async () => {
+    const app = await open({}, 'gRPC')
+    const job = app.stepping
+      .createJob({ tm: dtmOptions({ delayMs: 60_000, branchHeaders: { 'x-trace': '7' } }) })
+      .addStep(app.note, 'A')
+      .addStep(app.note, 'B')
+    await job.start()
+    const { gid } = job
+    const [prepared] = app.proxy.bodies('prepare')
+    expect(app.proxy.bodies('submit')).toEqual([prepared])
+    const at = `${app.callbackUrl}/stepping.dtm.Callback`
+    expect(decodeRequest(prepared!)).toEqual({
+      Gid: gid,
+      TransType: 'msg',
+      QueryPrepared: `${at}/QueryPrepared`,
+      Steps: JSON.stringify([{ action: `${at}/RunStep` }, { action: `${at}/RunStep` }]),
+      BinPayloads: ['A', 'B'].map((args, index) => ({
+        message: JSON.stringify({
+          app: 'shop',
+          gid,
+          index,
+          step: 'Note',
+          args,
+          ...(index === 1 && { last: true }),
+        }),
+        mac: expect.stringMatching(/^[0-9a-f]{64}$/),
+      })),
+      TransOptions: {
+        TimeoutToFail: 3,
+        RequestTimeout: 3,
+        BranchHeaders: {
+          'x-trace': '7',
+          'stepping-job': expect.stringMatching(`^gid=${gid}&app=shop&mac=[0-9a-f]{64}$`),
+        },
+      },
+      CustomedData: '{"delay":60}',
+    })
+  })
+
   test('has no secret in it', async () => {
     const secret = 'another secret of at least thirty-two characters'
     const app = await open({ secrets: [secret] })
@@ -85,98 +133,104 @@ describe('what is sent', () => {
   })
 })
 
-describe('a submit', () => {
-  test('whose answer is lost is not sent again, and counts as sent when DTM has it', async () => {
-    const app = await open()
-    app.proxy.set('submit', 'unanswered')
-    await place(app, 'unanswered')
-    await app.noted('unanswered', 2_500)
-    expect(app.proxy.bodies('submit')).toHaveLength(1)
-    expect(ofType(app, 'job.submitDeferred')).toEqual([])
-  })
-
-  test('that is lost is told, and DTM starts the job by itself', async () => {
-    const app = await open()
-    app.proxy.set('submit', 'lost')
-    const gid = await place(app, 'lost')
-    expect(ofType(app, 'job.submitDeferred')).toMatchObject([
-      { gid, error: { code: 'SUBMIT_DEFERRED', gid } },
-    ])
-    await app.finished(gid)
-    expect(app.notes).toEqual(['lost'])
-    expect(app.proxy.bodies('submit')).toHaveLength(1)
-  })
-
-  test('is not sent when the commit took too long for it', async () => {
-    const app = await open()
-    const job = await orders.db.transaction(async (tx) => {
-      const prepared = app.stepping.createJob(orders.database.context(tx)).addStep(app.note, 'slow')
-      await prepared.prepareAndInsertBarrier()
-      await passes(2_100)
-      return prepared
+describe.each(['HTTP', 'gRPC'] as const)('over %s', (over) => {
+  describe('a submit', () => {
+    test('whose answer is lost is not sent again, and counts as sent when DTM has it', async () => {
+      const app = await open({}, over)
+      app.proxy.set('submit', 'unanswered')
+      await place(app, 'unanswered')
+      await app.noted('unanswered', 2_500)
+      expect(app.proxy.bodies('submit')).toHaveLength(1)
+      expect(ofType(app, 'job.submitDeferred')).toEqual([])
     })
-    expect(await job.submit()).toEqual({ gid: job.gid, submitted: false })
-    expect(app.proxy.bodies('submit')).toEqual([])
-    await app.finished(job.gid)
-    expect(app.notes).toEqual(['slow'])
+
+    test('that is lost is told, and DTM starts the job by itself', async () => {
+      const app = await open({}, over)
+      app.proxy.set('submit', 'lost')
+      const gid = await place(app, 'lost')
+      expect(ofType(app, 'job.submitDeferred')).toMatchObject([
+        { gid, error: { code: 'SUBMIT_DEFERRED', gid } },
+      ])
+      await app.finished(gid)
+      expect(app.notes).toEqual(['lost'])
+      expect(app.proxy.bodies('submit')).toHaveLength(1)
+    })
+
+    test('is not sent when the commit took too long for it', async () => {
+      const app = await open({}, over)
+      const job = await orders.db.transaction(async (tx) => {
+        const prepared = app.stepping
+          .createJob(orders.database.context(tx))
+          .addStep(app.note, 'slow')
+        await prepared.prepareAndInsertBarrier()
+        await passes(2_100)
+        return prepared
+      })
+      expect(await job.submit()).toEqual({ gid: job.gid, submitted: false })
+      expect(app.proxy.bodies('submit')).toEqual([])
+      await app.finished(job.gid)
+      expect(app.notes).toEqual(['slow'])
+    })
+
+    test('after which DTM has the job as failed is an alarm', async () => {
+      const app = await open({}, over)
+      app.proxy.set('submit', { after: () => forceStop(app) })
+      const gid = await place(app, 'stopped')
+      expect(ofType(app, 'job.lost')).toMatchObject([{ gid, error: { code: 'JOB_LOST', gid } }])
+      expect(app.notes).toEqual([])
+    })
+
+    test('of a job without a transaction may get lost: prepared, it is as good as started', async () => {
+      const app = await open({}, over)
+      app.proxy.set('submit', 'lost')
+      const job = app.stepping.createJob().addStep(app.note, 'prepared is enough')
+      expect(await job.start()).toEqual({ gid: job.gid, submitted: true })
+      await app.finished(job.gid)
+      expect(app.notes).toEqual(['prepared is enough'])
+      expect(app.proxy.bodies('submit')).toHaveLength(1)
+    })
+
+    test('may wait until the steps were called', async () => {
+      const app = await open({}, over)
+      await app.stepping.transaction(
+        orders.database,
+        async (_tx, job) => void job.addStep(app.note, 'A').addStep(app.note, 'B'),
+        { tm: dtmOptions({ waitResult: true }) },
+      )
+      expect(app.notes).toEqual(['A', 'B'])
+    })
   })
 
-  test('after which DTM has the job as failed is an alarm', async () => {
-    const app = await open()
-    app.proxy.set('submit', { after: () => forceStop(app) })
-    const gid = await place(app, 'stopped')
-    expect(ofType(app, 'job.lost')).toMatchObject([{ gid, error: { code: 'JOB_LOST', gid } }])
-    expect(app.notes).toEqual([])
-  })
+  describe('a prepare', () => {
+    test('whose connection broke is sent again', async () => {
+      const app = await open({}, over)
+      app.proxy.set('prepare', 'unanswered', 'passed on')
+      await place(app, 'again')
+      await app.noted('again', 2_500)
+      expect(app.proxy.bodies('prepare')).toHaveLength(2)
+      expect(app.notes).toEqual(['again'])
+    })
 
-  test('of a job without a transaction may get lost: prepared, it is as good as started', async () => {
-    const app = await open()
-    app.proxy.set('submit', 'lost')
-    const job = app.stepping.createJob().addStep(app.note, 'prepared is enough')
-    expect(await job.start()).toEqual({ gid: job.gid, submitted: true })
-    await app.finished(job.gid)
-    expect(app.notes).toEqual(['prepared is enough'])
-    expect(app.proxy.bodies('submit')).toHaveLength(1)
-  })
+    test('that does not get through rolls the transaction back', async () => {
+      const app = await open({}, over)
+      app.proxy.set('prepare', 'lost')
+      await expect(place(app, 'not prepared')).rejects.toMatchObject({ code: 'TM_UNREACHABLE' })
+      expect(await orders.skus()).not.toContain('not prepared')
+    })
 
-  test('may wait until the steps were called', async () => {
-    const app = await open()
-    await app.stepping.transaction(
-      orders.database,
-      async (_tx, job) => void job.addStep(app.note, 'A').addStep(app.note, 'B'),
-      { tm: dtmOptions({ waitResult: true }) },
-    )
-    expect(app.notes).toEqual(['A', 'B'])
+    test('that is not answered in time rolls the transaction back', async () => {
+      const app = await open({ requestTimeoutMs: 200 }, over)
+      const answered = Promise.withResolvers<void>()
+      onTestFinished(() => answered.resolve())
+      app.proxy.set('prepare', { after: () => answered.promise })
+      await expect(place(app, 'no answer')).rejects.toMatchObject({ code: 'TM_UNREACHABLE' })
+      expect(await orders.skus()).not.toContain('no answer')
+    })
   })
 })
 
-describe('a prepare', () => {
-  test('whose connection broke is sent again', async () => {
-    const app = await open()
-    app.proxy.set('prepare', 'unanswered', 'passed on')
-    await place(app, 'again')
-    await app.noted('again', 2_500)
-    expect(app.proxy.bodies('prepare')).toHaveLength(2)
-    expect(app.notes).toEqual(['again'])
-  })
-
-  test('that does not get through rolls the transaction back', async () => {
-    const app = await open()
-    app.proxy.set('prepare', 'lost')
-    await expect(place(app, 'not prepared')).rejects.toMatchObject({ code: 'TM_UNREACHABLE' })
-    expect(await orders.skus()).not.toContain('not prepared')
-  })
-
-  test('that is not answered in time rolls the transaction back', async () => {
-    const app = await open({ requestTimeoutMs: 200 })
-    const over = Promise.withResolvers<void>()
-    onTestFinished(() => over.resolve())
-    app.proxy.set('prepare', { after: () => over.promise })
-    await expect(place(app, 'no answer')).rejects.toMatchObject({ code: 'TM_UNREACHABLE' })
-    expect(await orders.skus()).not.toContain('no answer')
-  })
-
-  test('that DTM refuses has its reason', async () => {
+describe('what DTM refuses', () => {
+  test('has its reason', async () => {
     const app = await open()
     const wrong = { ...dtmOptions({}), branchHeaders: { count: 7 } }
     const job = app.stepping.createJob({ tm: wrong }).addStep(app.note, 'refused')
@@ -185,11 +239,20 @@ describe('a prepare', () => {
       message: expect.stringContaining('cannot unmarshal number'),
     })
   })
+
+  test('has its reason over gRPC, where all args together may take about 4 MiB', async () => {
+    const app = await open({}, 'gRPC')
+    const job = app.stepping.createJob()
+    for (let n = 0; n < 5; n++) job.addStep(app.note, 'x'.repeat(1_000_000))
+    await expect(job.start()).rejects.toMatchObject({
+      code: 'TM_REFUSED',
+      message: expect.stringContaining('RESOURCE_EXHAUSTED'),
+    })
+  })
 })
 
-async function forceStop(app: { readonly proxy: DtmProxy }): Promise<void> {
-  const [prepared] = app.proxy.bodies('prepare')
-  const { gid } = JSON.parse(prepared!) as { gid: string }
+async function forceStop({ proxy }: Opened): Promise<void> {
+  const { gid } = proxy.messages.find(({ call }) => call === 'prepare')!
   const response = await fetch(`${server.url}/api/dtmsvr/forceStop`, {
     method: 'POST',
     body: JSON.stringify({ gid, trans_type: 'msg' }),

@@ -23,7 +23,7 @@ afterAll(async () => {
 
 async function open(): Promise<App & { readonly proxy: DtmProxy }> {
   const proxy = await dtmProxy(server.url)
-  return { ...(await startApp({ server: proxy.url, orders })), proxy }
+  return { ...(await startApp({ server: proxy.address, orders })), proxy }
 }
 
 /** A gid of the test's own that is no UUID. */

@@ -77,7 +77,7 @@ async function openFleet(ledger: 'with a ledger' | 'without'): Promise<Fleet> {
   const open = async (): Promise<Stepping> => {
     const pool = new Pool({ connectionString: orders.url })
     const tm = dtm({
-      server: proxy.url,
+      server: proxy.address,
       callbackUrl: origin,
       secrets: [secret],
       answerWithinMs: 200,

@@ -1,0 +1,64 @@
+import { takeDtm } from '@stepping/test-support'
+import type { TakenDtm } from '@stepping/test-support'
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openOrders, startApp } from './app.ts'
+import type { App, AppOptions, OrdersDatabase } from './app.ts'
+import { dtmGrpcProxy } from './dtm-grpc-proxy.ts'
+import type { DtmGrpcProxy } from './dtm-grpc-proxy.ts'
+
+let server: TakenDtm
+let orders: OrdersDatabase
+
+beforeAll(async () => {
+  server = await takeDtm()
+  orders = await openOrders()
+}, 600_000)
+
+afterAll(async () => {
+  await orders.close()
+  await server.stop()
+})
+
+async function open(
+  options: AppOptions['options'] = {},
+): Promise<App & { readonly proxy: DtmGrpcProxy }> {
+  const proxy = await dtmGrpcProxy(server.grpc)
+  const app = await startApp({ server: server.url, grpc: proxy.address, orders, options })
+  return { ...app, proxy }
+}
+
+async function place({ stepping, note }: App, sku: string): Promise<void> {
+  await stepping.transaction(orders.database, async (tx, job) => {
+    await tx.execute(sql`insert into orders values (${sku})`)
+    job.addStep(note, sku)
+  })
+}
+
+test('a connection that went dead costs the call that notices it, and no other', async () => {
+  const app = await open({ requestTimeoutMs: 1_000 })
+  await place(app, 'before')
+  app.proxy.deaden()
+  await expect(place(app, 'noticed')).rejects.toMatchObject({ code: 'TM_UNREACHABLE' })
+  await place(app, 'after')
+  await app.noted('after', 2_500)
+  expect(app.notes).toEqual(['before', 'after'])
+})
+
+test('a submit that had to wait for a connection is not sent after its time', async () => {
+  const app = await open()
+  const job = await orders.db.transaction(async (tx) => {
+    const prepared = app.stepping.createJob(orders.database.context(tx)).addStep(app.note, 'late')
+    await prepared.prepareAndInsertBarrier()
+    return prepared
+  })
+  const release = app.proxy.hold()
+  const submitted = job.submit()
+  // DTM may ask after three seconds; the last submit leaves a second before.
+  await new Promise((resolve) => setTimeout(resolve, 2_100))
+  release()
+  expect(await submitted).toEqual({ gid: job.gid, submitted: false })
+  await app.finished(job.gid)
+  expect(app.proxy.bodies('submit')).toEqual([])
+  expect(app.notes).toEqual(['late'])
+})

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { ServerInterceptor } from '@grpc/grpc-js'
 import { drizzlePostgres } from '@stepping/adapter-drizzle'
 import { createStepping, defineStep, silentLogger, unchecked } from '@stepping/core'
 import type {
@@ -91,6 +92,8 @@ export interface AppOptions {
   readonly options?: Partial<DtmOptions & DtmGrpcOptions>
   /** Stands before the app's own handler of HTTP. */
   readonly before?: (next: RequestListener) => RequestListener
+  /** Stands in its gRPC server. */
+  readonly interceptor?: ServerInterceptor
   /** False: it only adds jobs. */
   readonly execute?: boolean
   /** False: the callback URL leads nowhere yet. */
@@ -104,6 +107,7 @@ export async function startApp({
   steps = [],
   options = {},
   before = (next) => next,
+  interceptor,
   execute = true,
   started = true,
 }: AppOptions): Promise<App> {
@@ -115,7 +119,9 @@ export async function startApp({
     run: ({ args }) => void notes.push(args),
   })
   const over = { server, secrets: [secret], ...options } as AppOptions['options'] & object
-  const { tm, callbackUrl } = grpc ? await openGrpc(grpc, over) : await openHttp(before, over)
+  const { tm, callbackUrl } = grpc
+    ? await openGrpc(grpc, over, interceptor)
+    : await openHttp(before, over)
   const stepping = createStepping({
     app: 'shop',
     tm,
@@ -175,8 +181,12 @@ async function openHttp(
   return { tm, callbackUrl }
 }
 
-async function openGrpc(grpcServer: string, options: Partial<DtmGrpcOptions>): Promise<Opened> {
-  const server = await listenGrpc()
+async function openGrpc(
+  grpcServer: string,
+  options: Partial<DtmGrpcOptions>,
+  interceptor: ServerInterceptor | undefined,
+): Promise<Opened> {
+  const server = await listenGrpc(interceptor && { interceptors: [interceptor] })
   onTestFinished(() => server.forceShutdown())
   const callbackAddress = `127.0.0.1:${server.port}`
   const tm = dtmGrpc({ grpcServer, callbackAddress, ...options } as DtmGrpcOptions)

@@ -27,17 +27,27 @@ async function openDtm(
   return await startDtm({ ...options, postgresUrl: url })
 }
 
-test.each(['BoltDB', 'PostgreSQL'] as const)(
-  'orders that commit while DTM over %s is killed and started again have their steps done, the others none',
-  async (store) => {
+test.each([
+  ['BoltDB', 'HTTP'],
+  ['PostgreSQL', 'HTTP'],
+  ['BoltDB', 'gRPC'],
+  ['PostgreSQL', 'gRPC'],
+] as const)(
+  'orders that commit while DTM over %s, called by %s, is killed and started again have their steps done, the others none',
+  async (store, over) => {
     await using server = await openDtm(store)
-    const app = await startApp({ server: server.url, orders, options: { requestTimeoutMs: 1_000 } })
+    const app = await startApp({
+      server: server.url,
+      ...(over === 'gRPC' && { grpc: server.grpc }),
+      orders,
+      options: { requestTimeoutMs: 1_000 },
+    })
     const committed: string[] = []
     const rejected: string[] = []
-    const over = new AbortController()
+    const enough = new AbortController()
     const place = async (who: number): Promise<void> => {
-      for (let n = 0; !over.signal.aborted; n++) {
-        const sku = `${store} ${who} ${n}`
+      for (let n = 0; !enough.signal.aborted; n++) {
+        const sku = `${store} ${over} ${who} ${n}`
         await app.stepping
           .transaction(orders.database, async (tx, job) => {
             await tx.execute(sql`insert into orders values (${sku})`)
@@ -58,7 +68,7 @@ test.each(['BoltDB', 'PostgreSQL'] as const)(
     await vi.waitFor(() => expect(committed.length).toBeGreaterThan(before + 20), {
       timeout: 20_000,
     })
-    over.abort()
+    enough.abort()
     await placing
     await vi.waitFor(
       () => expect(committed.filter((sku) => !app.notes.includes(sku))).toEqual([]),

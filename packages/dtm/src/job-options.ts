@@ -115,8 +115,11 @@ const ownHeaders = new Set([
   'transfer-encoding',
 ])
 
+function isOwn(name: string): boolean {
+  return ownHeaders.has(name) || ownPrefix.test(name)
+}
+
 function assertHeaders({ branchHeaders = {} }: DtmJobOptions, owner: string): void {
-  const isOwn = (name: string): boolean => ownHeaders.has(name) || ownPrefix.test(name)
   const wrong = Object.keys(branchHeaders).find((name) => isOwn(name.toLowerCase()))
   if (wrong !== undefined) {
     throw new SteppingError(

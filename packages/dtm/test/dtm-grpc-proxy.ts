@@ -1,9 +1,11 @@
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { Client, credentials } from '@grpc/grpc-js'
-import type { handleUnaryCall, MethodDefinition, ServiceError } from '@grpc/grpc-js'
+import type { handleUnaryCall, ServiceError } from '@grpc/grpc-js'
 import protobuf from 'protobufjs'
 import { onTestFinished } from 'vitest'
+import { rawMethod } from '../src/grpc/service.ts'
+import type { RawMethod } from '../src/grpc/service.ts'
 import { DtmProxy } from './dtm-proxy.ts'
 import { listenGrpc } from './listen-grpc.ts'
 
@@ -102,9 +104,9 @@ export async function dtmGrpcProxy(target: string): Promise<DtmGrpcProxy> {
     dtm.close()
   })
 
-  const passOn: (method: MethodDefinition<Buffer, Buffer>) => handleUnaryCall<Buffer, Buffer> =
+  const passOn: (method: RawMethod) => handleUnaryCall<Buffer, Buffer> =
     ({ path, requestSerialize, responseDeserialize }) =>
-    ({ request }, callback) => {
+    async ({ request }, callback) => {
       const message = {
         call: path.split('/').at(-1)!.toLowerCase(),
         body: request.toString('base64'),
@@ -120,10 +122,9 @@ export async function dtmGrpcProxy(target: string): Promise<DtmGrpcProxy> {
             (error, reply) => resolve({ error, ...(reply && { reply }) }),
           )
         })
-      void proxy.pass(message, send).then((answer) => {
-        if (answer) callback(answer.error, answer.reply)
-        else proxy.breakConnections()
-      })
+      const answer = await proxy.pass(message, send)
+      if (answer) callback(answer.error, answer.reply)
+      else proxy.breakConnections()
     }
   const methods = ['Prepare', 'Submit', 'Abort'].map((name) => rawMethod(`/dtmgimp.Dtm/${name}`))
   server.addService(
@@ -131,17 +132,4 @@ export async function dtmGrpcProxy(target: string): Promise<DtmGrpcProxy> {
     Object.fromEntries(methods.map((method) => [method.path, passOn(method)])),
   )
   return proxy
-}
-
-function rawMethod(path: string): MethodDefinition<Buffer, Buffer> {
-  const asItIs = (bytes: Buffer): Buffer => bytes
-  return {
-    path,
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: asItIs,
-    requestDeserialize: asItIs,
-    responseSerialize: asItIs,
-    responseDeserialize: asItIs,
-  }
 }

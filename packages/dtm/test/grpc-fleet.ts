@@ -1,5 +1,11 @@
 import { Client, credentials, status } from '@grpc/grpc-js'
-import type { handleUnaryCall, Metadata, ServiceError } from '@grpc/grpc-js'
+import type {
+  handleUnaryCall,
+  Metadata,
+  sendUnaryData,
+  ServerUnaryCall,
+  ServiceError,
+} from '@grpc/grpc-js'
 import { dtmGrpc } from '../src/grpc/index.ts'
 import type { DtmGrpcOptions } from '../src/grpc/index.ts'
 import { definition } from '../src/grpc/service.ts'
@@ -23,17 +29,19 @@ export async function openGrpcFleet(options: Options): Promise<Fleet> {
     method: Method,
     appOf: (request: Buffer, metadata: Metadata) => string | null,
   ): handleUnaryCall<Buffer, Buffer> {
-    return ({ request, metadata }, callback) => {
-      const app = appOf(request, metadata)
-      const ask = async (client: Promise<Client>) =>
-        await call(await client, method, request, metadata)
-      void balancer
-        .call(app, ask, (error) => error?.code !== status.UNAVAILABLE)
-        .then((error) => {
-          if (error === undefined) callback({ code: status.UNAVAILABLE, details: 'nobody' })
-          else callback(error, Buffer.alloc(0))
-        })
+    const ask = async (
+      { request, metadata }: ServerUnaryCall<Buffer, Buffer>,
+      callback: sendUnaryData<Buffer>,
+    ): Promise<void> => {
+      const error = await balancer.call(
+        appOf(request, metadata),
+        async (client) => await call(await client, method, request, metadata),
+        (given) => given?.code !== status.UNAVAILABLE,
+      )
+      if (error === undefined) callback({ code: status.UNAVAILABLE, details: 'nobody is there' })
+      else callback(error, Buffer.alloc(0))
     }
+    return (given, callback) => void ask(given, callback)
   }
 
   const front = await listenGrpc()

@@ -1,5 +1,5 @@
 import { Metadata, status } from '@grpc/grpc-js'
-import type { handleUnaryCall, ServerUnaryCall } from '@grpc/grpc-js'
+import type { handleUnaryCall, sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js'
 import type { Answer } from '../answer.ts'
 import { results } from '../answer.ts'
 import { answerToCheck } from '../check-callback.ts'
@@ -14,6 +14,14 @@ import type { paths } from './service.ts'
 
 type Call = ServerUnaryCall<Buffer, Buffer>
 type Handlers = Readonly<Record<keyof typeof paths, handleUnaryCall<Buffer, Buffer>>>
+
+interface Refused {
+  readonly code: status
+  readonly details: string
+}
+
+/** `google.protobuf.Empty` */
+const nothing = Buffer.alloc(0)
 
 /**
  * What DTM makes of a code: OK done, FAILED_PRECONDITION ask again after the same time, ABORTED (of a
@@ -41,25 +49,22 @@ const refusalCodes: Readonly<Record<number, status>> = {
 export function callbackHandlers(door: Door): Handlers {
   const report = new RefusalReport()
 
-  /** Nothing that somebody else wrote is answered, whatever is thrown. */
   function method(answer: (call: Call) => Promise<Answer | Buffer>): Handlers['runStep'] {
-    return (call, callback) => {
-      answer(call).then(
-        (given) => {
-          if (typeof given !== 'string') return callback(null, given)
-          const code = codes[given]
-          if (code === status.OK) return callback(null, Buffer.alloc(0))
-          callback({ code, details: results[given] })
-        },
-        (error: unknown) => {
-          if (!(error instanceof Refusal)) {
-            return callback({ code: codes.failed, details: results.failed })
-          }
-          report.tell(error, door.participant())
-          callback({ code: refusalCodes[error.status] ?? codes.failed, details: error.message })
-        },
-      )
+    const reply = async (call: Call, callback: sendUnaryData<Buffer>): Promise<void> => {
+      const given = await answer(call).catch(refused)
+      if (Buffer.isBuffer(given)) callback(null, given)
+      else if (typeof given !== 'string') callback(given)
+      else if (codes[given] === status.OK) callback(null, nothing)
+      else callback({ code: codes[given], details: results[given] })
     }
+    return (call, callback) => void reply(call, callback)
+  }
+
+  /** Nothing that somebody else wrote is answered, whatever is thrown. */
+  function refused(error: unknown): Answer | Refused {
+    if (!(error instanceof Refusal)) return 'failed'
+    report.tell(error, door.participant())
+    return { code: refusalCodes[error.status] ?? status.INTERNAL, details: error.message }
   }
 
   return {

@@ -9,9 +9,12 @@ export const paths = {
 
 export type RawMethod = MethodDefinition<Buffer, Buffer>
 
+function asItIs(bytes: Buffer): Buffer {
+  return bytes
+}
+
 /** Messages stay bytes: what is malformed in them is answered by us, and not by grpc-js with its reasons. */
-function unary(path: string): RawMethod {
-  const asItIs = (bytes: Buffer): Buffer => bytes
+export function rawMethod(path: string): RawMethod {
   return {
     path,
     requestStream: false,
@@ -24,7 +27,7 @@ function unary(path: string): RawMethod {
 }
 
 export const definition: Readonly<Record<keyof typeof paths, RawMethod>> = {
-  runStep: unary(paths.runStep),
-  queryPrepared: unary(paths.queryPrepared),
-  check: unary(paths.check),
+  runStep: rawMethod(paths.runStep),
+  queryPrepared: rawMethod(paths.queryPrepared),
+  check: rawMethod(paths.check),
 }

@@ -114,6 +114,16 @@ describe('a transaction that somebody left open on a connection', () => {
   })
 })
 
+test('a session that somebody set to commit nothing by itself commits what this library writes', async () => {
+  const h = await openForTest({ pool: { connectionLimit: 1 } })
+  await h.database.run(sql`insert into orders (sku) values ('before')`)
+  const connection = await h.pool.getConnection()
+  await connection.query('set autocommit = 0')
+  connection.release()
+  await h.database.run(sql`insert into orders (sku) values ('after')`)
+  expect(await h.skus()).toEqual(['before', 'after'])
+})
+
 describe('a connection that a transaction could not end', () => {
   test('is not used again', async () => {
     const h = await openForTest({ pool: { connectionLimit: 1 } })

@@ -174,6 +174,11 @@ describe('while transactions with jobs of their own are open', () => {
       goOn.resolve()
       await transaction
     })
+    // Two: a single one would always be looked for by its key.
+    await opened.query(`
+      insert into $job (gid, app, state, steps, due_at, keep, finished_at)
+      values ('past-1', 'shop', 'finished', '[]', utc_timestamp(), 1, utc_timestamp() - interval 1 year),
+        ('past-2', 'shop', 'finished', '[]', utc_timestamp(), 1, utc_timestamp() - interval 1 year)`)
     return { ...opened, claims }
   }
   const releases: (() => Promise<void>)[] = []
@@ -194,7 +199,7 @@ describe('while transactions with jobs of their own are open', () => {
     ['a submit', ({ store }) => store.submit(jobOf(['A']))],
     ['a prepare', ({ store }) => store.prepare(tiedJobOf(['A']))],
     ['a retry', ({ store, claims }) => store.retry(claims[0]!.gid)],
-    ['cleaning', ({ store }) => store.prune(100)],
+    ['cleaning', async ({ store }) => expect(await store.prune(100)).toBe(2)],
     ['counting', ({ store }) => store.overview('shop')],
   ])('%s does not wait for them', async (_what, act) => {
     const opened = await openBeside()

@@ -1,10 +1,14 @@
 import { pruneRows as pruneAll } from '@stepping/core'
 import type { PruneOptions } from '@stepping/core'
 import type { AnySqlDatabase } from './sql-database.ts'
+import type { Statement } from './statement.ts'
 
 /** Deletes barrier and `once` rows past their safe age, a batch per statement, by primary key. */
 export async function pruneRows(database: AnySqlDatabase, options: PruneOptions): Promise<number> {
   const { sqlDialect: dialect, tables } = database
+  // At READ COMMITTED: at REPEATABLE READ, MySQL would wait for rows that others are about to insert.
+  const write = async (statement: Statement): Promise<number> =>
+    (await database.batch([statement]))[0]!.affected
   return await pruneAll<string>(
     {
       async listBarrier(after = '0', limit) {
@@ -19,17 +23,17 @@ export async function pruneRows(database: AnySqlDatabase, options: PruneOptions)
         }))
       },
       async deleteBarrier(ids) {
-        return (await database.run(dialect.deleteBarrier(tables, ids))).affected
+        return await write(dialect.deleteBarrier(tables, ids))
       },
       async listOnce(owner, afterGid, limit) {
         const { rows } = await database.run(dialect.listOnce(tables, owner, afterGid, limit))
         return rows.map((row) => String(row['gid']))
       },
       async markOnceOver(owner, gids) {
-        await database.run(dialect.markOnceOver(tables, owner, gids))
+        await write(dialect.markOnceOver(tables, owner, gids))
       },
       async deleteOnceOver(limit) {
-        return (await database.run(dialect.deleteOnceOver(tables, limit))).affected
+        return await write(dialect.deleteOnceOver(tables, limit))
       },
     },
     options,

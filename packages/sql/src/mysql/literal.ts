@@ -23,6 +23,23 @@ export function list(values: readonly SqlValue[]): Statement {
   )})`
 }
 
+/**
+ * A table `these` with a column `id`, to be joined with one of ours by its primary key. What
+ * `in (...)` names, MariaDB looks for in the whole table if that is small, also where the index is
+ * forced; a deletion then waits for the rows of every transaction that is open.
+ */
+export function idTable(ids: readonly Statement[]): Statement {
+  return sql`(${join(
+    ids.map((id) => sql`select ${id} as id`),
+    ' union all ',
+  )}) these`
+}
+
+/** The same of gids, as their columns are: of another character set they would find no index. */
+export function gidTable(gids: readonly string[]): Statement {
+  return idTable(gids.map((gid) => sql`convert(${gid} using ascii) collate ascii_bin`))
+}
+
 /** At least one statement, with this text between. */
 export function join(statements: readonly Statement[], between: string = ' '): Statement {
   return statements.reduce((all, each) => sql`${all}${rawSql(between)}${each}`)

@@ -3,11 +3,11 @@ import { rawSql, sql } from '../statement.ts'
 import type { Statement } from '../statement.ts'
 import type { Tables } from '../table-name.ts'
 import { now, nowPlus } from './clock.ts'
-import { join, list } from './literal.ts'
+import { idTable, list } from './literal.ts'
 
 /*
- * The indexes are named: a small table would be read whole, and wait for the rows of every
- * transaction that is open.
+ * None of these waits for the rows of a transaction that is open. For that the indexes are named, and
+ * what is deleted is joined to them: a small table would else be read whole.
  */
 
 /** By id, which grows with the time of insertion, so no index on the time is needed. */
@@ -19,7 +19,8 @@ export function listBarrier({ barrier }: Tables, afterId: string, limit: number)
 
 export function deleteBarrier({ barrier }: Tables, ids: readonly string[]): Statement {
   return sql`
-    delete b from ${barrier} b force index (primary) where b.id in (${join(ids.map(number), ', ')})`
+    delete b from ${idTable(ids.map(number))}
+    straight_join ${barrier} b force index (primary) on b.id = these.id`
 }
 
 export function listOnce(
@@ -35,16 +36,22 @@ export function listOnce(
 
 export function markOnceOver({ once }: Tables, owner: string, gids: readonly string[]): Statement {
   return sql`
-    update ${once} force index (uniq_once) set over_at = ${now}
+    update ${once} force index (primary) set over_at = ${now}
     where over_at is null and owner = ${owner} and gid in ${list(gids)}`
 }
 
+/**
+ * The search locks what it reads, and with it the first row behind those that are past: the marker
+ * of a transaction that is open may be that one.
+ */
 export function deleteOnceOver({ once }: Tables, limit: number): Statement {
   return sql`
     delete o from (
-      select id from ${once} force index (once_over)
+      select gid, step, key_hash, owner from ${once} force index (once_over)
       where over_at < ${nowPlus(-onceRetentionMs)} order by over_at limit ${limit}
-    ) past straight_join ${once} o force index (primary) on o.id = past.id`
+      for update skip locked
+    ) past straight_join ${once} o force index (primary)
+      on o.gid = past.gid and o.step = past.step and o.key_hash = past.key_hash and o.owner = past.owner`
 }
 
 /** As a number of any size: compared as a text it would not find the index. */

@@ -41,7 +41,6 @@ create table if not exists ${barrier} (
 ) ${tableOptions}`,
         sql`
 create table if not exists ${once} (
-  id bigint not null auto_increment primary key,
   gid varchar(128) ${ascii} not null,
   step int not null,
   \`key\` longtext not null,
@@ -50,7 +49,7 @@ create table if not exists ${once} (
   value longtext,
   created_at datetime(3) not null default (utc_timestamp(3)),
   over_at datetime(3),
-  unique key uniq_once (gid, step, key_hash, owner),
+  primary key (gid, step, key_hash, owner),
   key once_over (over_at)
 ) ${tableOptions}`,
       ],

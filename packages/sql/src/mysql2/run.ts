@@ -30,14 +30,14 @@ export function giveBack(connection: Mysql2Connection, clean: boolean): void {
 
 async function runCommitted(connection: Mysql2Connection, text: string): Promise<SqlResult> {
   if (!(await commitsAlone(connection))) return await runBetween(connection, text)
-  const result = await send(connection, text)
-  if (!result.state?.inTransaction) return remembered(connection, result)
-  // It joined a transaction that somebody gave the connection back in, and that nobody will commit.
-  await send(connection, 'rollback')
-  return remembered(connection, await send(connection, text))
+  const result = remembered(connection, await send(connection, text))
+  if (!result.state?.inTransaction) return result
+  // It joined a transaction that somebody gave the connection back in, and that nobody will commit;
+  // or began one, because somebody has set this session to.
+  return await runBetween(connection, text)
 }
 
-/** Where sessions do not commit by themselves: with an old snapshot even a read would be wrong. */
+/** Where the session does not commit by itself: with an old snapshot even a read would be wrong. */
 async function runBetween(connection: Mysql2Connection, text: string): Promise<SqlResult> {
   await send(connection, 'rollback')
   await send(connection, 'set transaction isolation level read committed')

@@ -2,7 +2,7 @@ import { jobRetentionMs } from '@stepping/core'
 import type { JobView } from '@stepping/core'
 import { sql } from '@stepping/sql'
 import type { AnySqlDatabase, Statement, Tables } from '@stepping/sql'
-import { epochMs, list, now, nowPlus } from '@stepping/sql/mysql'
+import { epochMs, gidTable, list, now, nowPlus } from '@stepping/sql/mysql'
 import type { Row } from '../job-rows.ts'
 
 /** One statement, so that a job that moves to the history meanwhile is seen in one of the two. */
@@ -90,7 +90,7 @@ async function pruneTable(
   const gids = rows.map((row) => row['gid'] as string)
   return (
     await database.run(sql`
-    delete j from ${table} j force index (primary) where j.gid in ${list(gids)}`)
+    delete j from ${gidTable(gids)} straight_join ${table} j force index (primary) on j.gid = these.id`)
   ).affected
 }
 

@@ -53,6 +53,9 @@ export class Attempts {
     if (args.gid !== gid || args.at !== index) {
       fail(`${what} with the args of step ${args.at} of ${args.gid}`)
     }
+    if (others.some((each) => each.args.origin !== args.origin)) {
+      fail(`${what} as a step of another job that was to have this gid`)
+    }
     if (args.parks) this.mayPark.add(gid)
     if (!isCommitted(gid)) fail(`${what}, and its transaction is not committed`)
     const { clocksAreGood } = this.#rules

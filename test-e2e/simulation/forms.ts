@@ -98,7 +98,7 @@ async function startWithCommit(app: App, plan: JobPlan): Promise<void> {
     await sleep(plan.openMs)
     const receipt = await job.start()
     // On the outbox path the library's word is passed on, and the row is looked at afterwards.
-    checkReceipt(app, plan, receipt, tx.isProved || plan.database === 'ledger')
+    checkReceipt(app, plan, receipt, tx, tx.isProved || plan.database === 'ledger')
   } catch (error) {
     app.told(job.gid, error)
     allow(app, job.gid, error, refusalsOf(plan))
@@ -150,7 +150,7 @@ async function submit(
 ): Promise<boolean> {
   const sentAtMs = app.around.scheduler.nowMs
   try {
-    checkReceipt(app, plan, await job.submit(), true)
+    checkReceipt(app, plan, await job.submit(), tx, true)
     return false
   } catch (error) {
     app.told(job.gid, error)
@@ -176,14 +176,16 @@ async function submit(
 
 function checkReceipt(
   app: App,
-  { origin }: JobPlan,
+  { origin, database }: JobPlan,
   { gid, submitted }: JobReceipt,
+  tx: Transaction,
   wasAsked: boolean,
 ): void {
   const { checker } = app.around
   app.told(gid, submitted ? 'submitted' : 'not submitted yet')
   if (!submitted || !wasAsked) return
-  checker.accepted(gid, origin)
+  // By hand and without prepare only the barrier is asked: by gid, so for all transactions with it.
+  if (tx.commits(gid) || database === 'ledger') checker.accepted(gid, origin)
   if (!checker.isCommitted(gid)) app.fail(`job ${gid} was submitted and is not committed`)
 }
 

@@ -121,6 +121,10 @@ export const defects: readonly Defect[] = [
         'insertedAtMs: this.nowMs - this.scheduler.nowMs + tx.begunAtMs }',
       ],
     ],
+    'a lease of a transaction that rolled back fits the next one': [
+      'beside an attempt',
+      [selfTm, 'const token = newToken()', 'const token = 1'],
+    ],
     'the commit does not wait for the prepare': [
       'is nowhere',
       [

@@ -39,7 +39,13 @@ function drawCharacter(random: Random, theme: Theme): Character {
     case 'leases':
       return { long: 0.6, failing: 0.05, once: random.pick([0, 0.2]), alone: 0.5, named: 0.05 }
     case 'transactions':
-      return { long: 0.03, failing: 0.1, once: random.pick([0, 0.3]), alone: 0.1, named: 0.4 }
+      return {
+        long: random.pick([0.03, 0.4]),
+        failing: 0.1,
+        once: random.pick([0, 0.3]),
+        alone: 0.1,
+        named: random.pick([0.4, 0.8]),
+      }
     case 'ages':
       return { long: 0.3, failing: 0.1, once: 0.5, alone: 0.5, named: 0 }
     case 'anything':
@@ -56,28 +62,31 @@ function drawCharacter(random: Random, theme: Theme): Character {
 /** Steps that outlast a lease have to have it renewed. */
 const longStepMs = [3_000, 25_000] as const
 
+/** Of the messages that some jobs are for: their gids are the callers' own. */
+const messages: readonly string[] = ['message-1', 'message-2']
+
+export function isOfMessage(gid: string): boolean {
+  return messages.includes(gid)
+}
+
 export function drawJobs(random: Random, theme: Theme, untilMs: number): JobPlan[] {
   const character = drawCharacter(random, theme)
-  const gids = ['message-1', 'message-2']
   const jobs: JobPlan[] = []
   for (let left = random.whole(2, 8); left > 0; left--) {
-    const job = { ...drawJob(random, character, gids, untilMs), origin: jobs.length }
+    const job = { ...drawJob(random, character, untilMs), origin: jobs.length }
     // A message that is delivered twice makes the same job twice.
     const first = jobs.find(({ gid }) => gid !== undefined && gid === job.gid)
     const isRepeat = first && random.chance(0.5)
     const { origin, steps, database } = first ?? job
     const form = steps.length > 0 ? job.form : 'transaction'
-    jobs.push(isRepeat ? { ...job, origin, steps, database, form } : job)
+    // Often while the first one is still being handled.
+    const atMs = first && random.chance(0.5) ? first.atMs + random.magnitude(1, 2_000) : job.atMs
+    jobs.push(isRepeat ? { ...job, atMs, origin, steps, database, form } : { ...job, atMs })
   }
   return jobs
 }
 
-function drawJob(
-  random: Random,
-  character: Character,
-  gids: readonly string[],
-  untilMs: number,
-): Omit<JobPlan, 'origin'> {
+function drawJob(random: Random, character: Character, untilMs: number): Omit<JobPlan, 'origin'> {
   const { alone, named } = character
   const longOpen = random.chance(0.15)
   const form = random.chance(alone)
@@ -89,7 +98,7 @@ function drawJob(
     atMs: random.between(0, untilMs),
     form,
     database: random.pick(['orders', 'ledger']),
-    ...(random.chance(named) && { gid: random.pick(gids) }),
+    ...(random.chance(named) && { gid: random.pick(messages) }),
     steps: Array.from({ length: hasSteps ? random.whole(1, 3) : 0 }, () => ({
       name: random.chance(0.15) ? 'Newer' : 'Work',
       plan: drawStep(random, character),

@@ -1,10 +1,10 @@
 import type { JobRecord } from '@stepping/core'
-import type { LeaseRequest } from '@stepping/self-tm'
+import type { NewLease } from '@stepping/self-tm'
 
 /** A job's row that lies in an open transaction. */
 export interface EnlistedJob {
   readonly job: JobRecord
-  readonly lease: LeaseRequest | undefined
+  readonly lease: NewLease | undefined
   readonly insertedAtMs: number
 }
 

@@ -7,6 +7,7 @@ import type {
   HeldLease,
   JobStore,
   LeaseRequest,
+  NewLease,
   Settlement,
   SettleResult,
   Submitted,
@@ -76,7 +77,7 @@ export class StoreServer extends DatabaseServer {
   async insertJob(
     tx: ServerTransaction,
     job: JobRecord,
-    lease: LeaseRequest | undefined,
+    lease: NewLease | undefined,
   ): Promise<boolean> {
     const { gid, notAfter } = job
     return await this.#whenFree(tx, gid, () => {
@@ -157,7 +158,7 @@ export class StoreServer extends DatabaseServer {
     const left = lease && { ...lease, leaseMs: insertedAtMs + lease.leaseMs - this.nowMs }
     const prepared = this.memory.prepare({ ...job, notAfter: Infinity })
     const submitted = this.memory.submit(job, left)
-    this.#tokens.set(job.gid, 1)
+    this.#tokens.set(job.gid, lease?.token ?? 1)
     await Promise.all([prepared, submitted])
     await this.#look('commit', job.gid)
   }

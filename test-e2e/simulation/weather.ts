@@ -70,6 +70,7 @@ const usual: Readonly<Record<Theme, readonly (keyof Weather)[]>> = {
     'statementFails',
     'commitRefused',
     'rollbackUnnoticed',
+    'slow',
     'dies',
   ],
   ages: ['late', 'answerLost', 'freezes', 'cut'],

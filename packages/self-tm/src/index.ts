@@ -21,6 +21,7 @@ export type {
   JobLedger,
   JobStore,
   LeaseRequest,
+  NewLease,
   Settlement,
   SettleResult,
   Submitted,

@@ -258,6 +258,22 @@ describe('a job that is stored in a transaction', () => {
     expect(transaction.leases.map((lease) => lease !== undefined)).toEqual([true, false, true])
   })
 
+  test('has a lease that fits no other row with its gid', async () => {
+    const transaction = new FakeTransaction(() => memory)
+    const { tm, participant, memory } = setUpManager({ A() {} }, { enlist: transaction.enlist })
+    await tm.start(participant, { execute: true })
+    const job = jobOf(['A'], { callerGid: true })
+    // The library calls its transaction committed, and the server rolled it back.
+    const rolledBack = await tm.enlist!(context, job, nothing)
+    const next = new FakeTransaction(() => memory)
+    await next.enlist(context, job, { owner: 'another process', leaseMs: 10_000, token: 1 })
+    await next.commit()
+    rolledBack!.committed(false)
+    await settled()
+    expect(participant.begun).toEqual([])
+    expect(participant.events).toMatchObject([{ type: 'job.missing', gid: job.gid }])
+  })
+
   test('is open to all from its commit on when the caller commits by hand', async () => {
     const notify = vi.fn<NonNullable<JobStore['notify']>>(async () => {})
     const transaction = new FakeTransaction(() => memory)

@@ -167,16 +167,17 @@ class SelfTransactionManager implements TransactionManager {
   ): Promise<Enlistment | undefined> {
     // With a lease nobody else may take the row, so only where this process sees the commit itself.
     const slot = job.byHand ? undefined : this.#reserve()
+    const token = newToken()
     const sentAtMs = monotonicMs()
     let enlisted = false
     try {
-      enlisted = await this.#store.enlist(context, job, slot && this.#lease(), before)
+      enlisted = await this.#store.enlist(context, job, slot && { ...this.#lease(), token }, before)
     } finally {
       if (!enlisted) slot?.free()
     }
     if (!enlisted) return undefined
     return {
-      committed: (proven) => this.#begin(job, slot, 1, sentAtMs, proven),
+      committed: (proven) => this.#begin(job, slot, token, sentAtMs, proven),
       notCommitted: () => slot?.free(),
     }
   }
@@ -224,4 +225,9 @@ class SelfTransactionManager implements TransactionManager {
     if (!notifier) this.#notifiers.set(app, (notifier = new Notifier(this.#store, app)))
     notifier.tell()
   }
+}
+
+/** See `NewLease`. Claims count on from it, within what a column of 32 bits can hold. */
+function newToken(): number {
+  return 1 + Math.floor(Math.random() * 2 ** 30)
 }

@@ -150,12 +150,12 @@ describe('a transaction', () => {
 })
 
 describe('with a lease', () => {
-  test('the job belongs to whoever stored it, under the token 1', async () => {
+  test('the job belongs to whoever stored it, under the token that was given', async () => {
     const { store, database } = await open()
     const job = jobOf(['A'])
-    const held = [{ gid: job.gid, token: 1 }]
+    const held = [{ gid: job.gid, token: 41 }]
     await database.transaction(async (session) => {
-      await store.enlist(database.context(session), job, { owner: 'me', leaseMs })
+      await store.enlist(database.context(session), job, { owner: 'me', leaseMs, token: 41 })
       // Which is how a commit that nobody confirmed is told from none.
       expect([...(await store.renew(held, leaseMs))]).toEqual([])
     })
@@ -170,7 +170,7 @@ describe('with a lease', () => {
       await jobs.findOne({}, { session })
       await jobs.findOne({ $where: 'sleep(200) || true' })
       const { localTime } = await client().db().command({ hello: 1 })
-      await store.enlist(database.context(session), job, { owner: 'me', leaseMs })
+      await store.enlist(database.context(session), job, { owner: 'me', leaseMs, token: 1 })
       return (localTime as Date).getTime()
     })
     const { lease_until, due_at } = (await jobs.findOne({ _id: job.gid }))! as unknown as {
@@ -185,7 +185,7 @@ describe('with a lease', () => {
     const { store, database, pass } = await open()
     const job = jobOf(['A'])
     await database.transaction(async (session) => {
-      await store.enlist(database.context(session), job, { owner: 'me', leaseMs })
+      await store.enlist(database.context(session), job, { owner: 'me', leaseMs, token: 1 })
     })
     await pass(leaseMs)
     expect(await claimOne(store)).toMatchObject({ gid: job.gid, token: 2, cursor: 0 })

@@ -10,7 +10,8 @@ const { open } = useMongo()
 describeJobStore({
   name: 'MongoDB, where every answer to a write is lost once',
   async open() {
-    const opened = await open()
+    // Transactions are of the database itself, and repeated as a whole.
+    const { inTransaction: _, ...opened } = await open()
     const { database } = opened
     const run: Execute = async (command) => {
       if (isRepeated(command)) await database.run(command)

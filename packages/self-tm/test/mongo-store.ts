@@ -58,6 +58,7 @@ export function useMongo(): {
         prefix,
         jobs,
         history,
+        inTransaction: (work) => database.transaction((session) => work(database.context(session))),
         async pass(ms) {
           const times = ['due_at', 'lease_until', 'created_at', 'finished_at']
           const older = times.map((field) => [field, earlier(field, ms)])

@@ -131,21 +131,21 @@ test('a job of a transaction that a swallowed deadlock ended is not stored', asy
 })
 
 describe('with a lease', () => {
-  test('the job belongs to whoever stored it, under the token 1', async () => {
+  test('the job belongs to whoever stored it, under the token that was given', async () => {
     const { store, database } = await open()
     const job = jobOf(['A'])
     await database.transaction(async (tx) => {
-      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs })
+      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs, token: 41 })
     })
     expect(await claimedGids(store)).toEqual([])
-    expect([...(await store.renew([{ gid: job.gid, token: 1 }], leaseMs))]).toEqual([job.gid])
+    expect([...(await store.renew([{ gid: job.gid, token: 41 }], leaseMs))]).toEqual([job.gid])
   })
 
   test('before the commit a renewal finds nothing', async () => {
     const { store, database } = await open()
     const job = jobOf(['A'])
     await database.transaction(async (tx) => {
-      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs })
+      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs, token: 1 })
       expect([...(await store.renew([{ gid: job.gid, token: 1 }], leaseMs))]).toEqual([])
     })
   }, 5_000)
@@ -158,7 +158,7 @@ describe('with a lease', () => {
       const [rows] = await connection.query<RowDataPacket[]>(
         'select cast(utc_timestamp(3) as char) as at',
       )
-      await store.enlist(database.context(connection), job, { owner: 'me', leaseMs })
+      await store.enlist(database.context(connection), job, { owner: 'me', leaseMs, token: 1 })
       return rows[0]!['at'] as string
     })
     const [row] = await query(
@@ -173,7 +173,7 @@ describe('with a lease', () => {
     const { store, database, pass } = await open()
     const job = jobOf(['A'])
     await database.transaction(async (tx) => {
-      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs })
+      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs, token: 1 })
     })
     await pass(leaseMs)
     expect(await claimOne(store)).toMatchObject({ gid: job.gid, token: 2, cursor: 0, attempts: 1 })

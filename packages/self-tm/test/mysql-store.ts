@@ -64,6 +64,7 @@ export function useMysql(settings: PoolOptions = {}): {
         database,
         prefix,
         query,
+        inTransaction: (work) => database.transaction((tx) => work(database.context(tx))),
         async pass(ms) {
           const back = `- interval ${ms * 1_000} microsecond`
           await query(`update $job set due_at = due_at ${back}, lease_until = lease_until ${back},

@@ -117,21 +117,21 @@ test('the same database through another object is recognised by its identity', a
 })
 
 describe('with a lease', () => {
-  test('the job belongs to whoever stored it, under the token 1', async () => {
+  test('the job belongs to whoever stored it, under the token that was given', async () => {
     const { store, database } = await open()
     const job = jobOf(['A'])
     await database.transaction(async (tx) => {
-      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs })
+      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs, token: 41 })
     })
     expect(await claimedGids(store)).toEqual([])
-    expect([...(await store.renew([{ gid: job.gid, token: 1 }], leaseMs))]).toEqual([job.gid])
+    expect([...(await store.renew([{ gid: job.gid, token: 41 }], leaseMs))]).toEqual([job.gid])
   })
 
   test('before the commit a renewal finds nothing', async () => {
     const { store, database } = await open()
     const job = jobOf(['A'])
     await database.transaction(async (tx) => {
-      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs })
+      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs, token: 1 })
       expect([...(await store.renew([{ gid: job.gid, token: 1 }], leaseMs))]).toEqual([])
     })
   })
@@ -142,7 +142,7 @@ describe('with a lease', () => {
     const sentAt = await database.transaction(async (tx) => {
       await tx.execute(sql`select pg_sleep(0.2)`)
       const { rows } = await tx.execute(sql`select clock_timestamp() as at`)
-      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs })
+      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs, token: 1 })
       return rows[0]!['at']
     })
     const [row] = await query(
@@ -157,7 +157,7 @@ describe('with a lease', () => {
     const { store, database, pass } = await open()
     const job = jobOf(['A'])
     await database.transaction(async (tx) => {
-      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs })
+      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs, token: 1 })
     })
     await pass(leaseMs)
     expect(await claimOne(store)).toMatchObject({ gid: job.gid, token: 2, cursor: 0, attempts: 1 })

@@ -75,6 +75,7 @@ export function usePostgres(settings: readonly string[] = []): {
         database,
         schema,
         query,
+        inTransaction: (work) => database.transaction((tx) => work(database.context(tx))),
         async pass(ms) {
           const back = `- ${ms} * interval '1 ms'`
           await query(`update $job set due_at = due_at ${back}, lease_until = lease_until ${back},

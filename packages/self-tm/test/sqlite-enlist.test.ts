@@ -89,7 +89,7 @@ describe('with a lease', () => {
       tx.run(sql`create table anything (x)`)
       await delay(200)
       const at = Date.now()
-      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs })
+      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs, token: 1 })
       return at
     })
     expect(await claimedGids(store)).toEqual([])
@@ -105,7 +105,7 @@ describe('with a lease', () => {
     const { store, database, pass } = await openSqlite()
     const job = jobOf(['A'])
     await database.transaction(async (tx) => {
-      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs })
+      await store.enlist(database.context(tx), job, { owner: 'me', leaseMs, token: 1 })
     })
     await pass(leaseMs)
     expect(await claimOne(store)).toMatchObject({ gid: job.gid, token: 2, cursor: 0 })

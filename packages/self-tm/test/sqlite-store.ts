@@ -47,6 +47,7 @@ export async function openSqlite(options?: SqlJobStoreOptions): Promise<SqliteSt
     database,
     file,
     raw,
+    inTransaction: (work) => database.transaction((tx) => work(database.context(tx))),
     again: (name) => databaseOf(connect(), name),
     async pass(ms) {
       raw

@@ -1,6 +1,7 @@
 import { describe } from 'vitest'
 import { describeClaiming } from './claiming.ts'
 import type { JobStoreHarness } from './harness.ts'
+import { describeEnlisting } from './enlisting.ts'
 import { describeHistories } from './histories.ts'
 import { describeLeases } from './leases.ts'
 import { describeLedger } from './ledger.ts'
@@ -13,6 +14,7 @@ import { describeSubmitting } from './submitting.ts'
 const concerns = {
   preparing: describePreparing,
   submitting: describeSubmitting,
+  enlisting: describeEnlisting,
   claiming: describeClaiming,
   leases: describeLeases,
   settling: describeSettling,

@@ -1,4 +1,4 @@
-import type { JobState } from '@stepping/core'
+import type { DbContext, JobState } from '@stepping/core'
 import type { JobStore } from '@stepping/self-tm'
 
 /**
@@ -39,6 +39,11 @@ export interface OpenStore {
   readonly pass: (ms: number) => Promise<void>
   /** What is stored, read past the store's own statements where there is a way; null: no row. */
   readonly stored: (gid: string) => Promise<StoredJob | null>
+  /**
+   * A transaction of the store's own database, rolled back when `work` rejects. Absent: no transaction
+   * reaches the store, and `enlist` resolves with false.
+   */
+  readonly inTransaction?: (work: (context: DbContext) => Promise<void>) => Promise<void>
 }
 
 export interface StoredJob {

@@ -1,3 +1,4 @@
+import type { DbContext } from '@stepping/core'
 import { memoryJobStore } from '@stepping/self-tm'
 import type { Claim, JobStore } from '@stepping/self-tm'
 import type { JobStoreHarness } from '@stepping/conformance'
@@ -19,9 +20,23 @@ export function storeHarness({
     name,
     async open() {
       let now = Date.now()
-      const healthy = memoryJobStore({ now: () => now })
+      const memory = memoryJobStore({ now: () => now })
+      const open = new Map<DbContext, (() => Promise<unknown>)[]>()
+      const healthy = overriding(memory, {
+        async enlist(context, job, lease) {
+          open.get(context)!.push(() => memory.submit(job, lease))
+          return true
+        },
+      })
       return {
         store: overriding(healthy, store(healthy)),
+        async inTransaction(work) {
+          const context = {} as DbContext
+          const inserts: (() => Promise<unknown>)[] = []
+          open.set(context, inserts)
+          await work(context)
+          for (const insert of inserts) await insert()
+        },
         async pass(ms) {
           now += ms
         },
@@ -220,6 +235,14 @@ export const jobStoreFaults: readonly JobStoreFault[] = [
         },
       }
     },
+  },
+  {
+    name: 'every row that a transaction inserts has the same token',
+    rejectedBy: 'a lease of a transaction that rolled back does not fit the row of the next one',
+    store: (healthy) => ({
+      enlist: (context, job, lease) =>
+        healthy.enlist(context, job, lease && { ...lease, token: 41 }),
+    }),
   },
   {
     name: 'what is over is deleted at once',

@@ -8,7 +8,7 @@ import type {
   Tables,
 } from '@stepping/sql'
 import type { Row } from './job-rows.ts'
-import type { ClaimRequest, HeldLease, LeaseRequest, Settlement } from './job-store.ts'
+import type { ClaimRequest, HeldLease, LeaseRequest, NewLease, Settlement } from './job-store.ts'
 
 export interface JobInsert {
   readonly job: JobRecord
@@ -17,7 +17,7 @@ export interface JobInsert {
   readonly dueInMs: number
   /** Whether the row outlives its job; see `isSentOnce`. */
   readonly keep: boolean
-  readonly lease?: LeaseRequest | undefined
+  readonly lease?: NewLease | undefined
 }
 
 type Rows = Promise<readonly Row[]>

@@ -35,15 +35,15 @@ export interface JobStore extends JobLedger {
   submit(job: JobRecord, lease?: LeaseRequest): Promise<Submitted>
   /**
    * Inserts the job, submitted, in the context's transaction if that writes to this store's
-   * database, after what `before` writes there; otherwise does nothing and resolves with false. With `lease` the row carries it with
-   * token 1, measured from the moment of the insert.
+   * database, after what `before` writes there; otherwise does nothing and resolves with false. With
+   * `lease` the row carries it, measured from the moment of the insert.
    *
    * @throws SteppingError `JOB_DUPLICATE`; the transaction must then not commit.
    */
   enlist(
     context: DbContext,
     job: JobRecord,
-    lease?: LeaseRequest,
+    lease?: NewLease,
     before?: () => Promise<void>,
   ): Promise<boolean>
 
@@ -91,6 +91,15 @@ export interface JobLedger {
 export interface LeaseRequest {
   readonly owner: string
   readonly leaseMs: number
+}
+
+/** A lease that its row is inserted with. */
+export interface NewLease extends LeaseRequest {
+  /**
+   * Drawn at random. A holder whose transaction rolled back unnoticed would else take the row of
+   * another transaction with the same gid for its own.
+   */
+  readonly token: number
 }
 
 export interface Submitted {

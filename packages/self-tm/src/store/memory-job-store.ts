@@ -17,6 +17,7 @@ import type {
   HeldLease,
   JobStore,
   LeaseRequest,
+  NewLease,
   Settlement,
   SettleResult,
   Submitted,
@@ -73,7 +74,8 @@ class MemoryJobStore implements JobStore {
     else this.#insert(job, 'prepared', this.#queryPreparedAfterMs)
   }
 
-  async submit(job: JobRecord, lease?: LeaseRequest): Promise<Submitted> {
+  /** With a `token` it stands for the insert of a transaction, which nothing reaches here; see `NewLease`. */
+  async submit(job: JobRecord, lease?: LeaseRequest & Partial<NewLease>): Promise<Submitted> {
     const found = this.#rows.get(job.gid)
     if (found) assertSameContent(job.gid, found, contentOf(job))
     if (found?.state === 'rolledBack') {
@@ -90,7 +92,7 @@ class MemoryJobStore implements JobStore {
     row.attempts = 0
     row.dueAt = this.#now()
     row.retryNow = false
-    row.token += 1
+    row.token = lease?.token ?? row.token + 1
     row.leaseUntil = lease ? this.#now() + lease.leaseMs : null
     return { started: true, ...(lease && { token: row.token }) }
   }

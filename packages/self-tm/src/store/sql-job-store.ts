@@ -19,6 +19,7 @@ import type {
   HeldLease,
   JobStore,
   LeaseRequest,
+  NewLease,
   Settlement,
   SettleResult,
   Submitted,
@@ -100,7 +101,7 @@ class SqlJobStore implements JobStore {
   async enlist(
     context: DbContext,
     job: JobRecord,
-    lease?: LeaseRequest,
+    lease?: NewLease,
     before?: () => Promise<void>,
   ): Promise<boolean> {
     if (!isSqlContext(context) || !(await this.#reaches(context, job))) return false
@@ -231,7 +232,7 @@ class SqlJobStore implements JobStore {
       state: 'submitted',
       dueInMs: 0,
       keep: !isSentOnce(job, false),
-      lease,
+      lease: lease && { ...lease, token: 1 },
     })
     if (inserted) return { started: true, ...(lease && { token: 1 }) }
     const stored = await this.#content(job.gid)

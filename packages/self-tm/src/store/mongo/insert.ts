@@ -24,7 +24,7 @@ export function insertJob(collection: string, insert: JobInsert, writeId: string
     cursor: literal(0),
     attempts: literal(0),
     due_at: inMs(dueInMs),
-    ...leased(lease, literal(lease ? 1 : 0)),
+    ...leased(lease, literal(lease?.token ?? 0)),
     retry_now: literal(false),
     keep: literal(keep),
     ...(database !== null && { database: literal(database) }),

@@ -18,6 +18,7 @@ import type {
   HeldLease,
   JobStore,
   LeaseRequest,
+  NewLease,
   Settlement,
   SettleResult,
   Submitted,
@@ -92,7 +93,7 @@ class MongoJobStore implements JobStore {
   async enlist(
     context: DbContext,
     job: JobRecord,
-    lease?: LeaseRequest,
+    lease?: NewLease,
     before?: () => Promise<void>,
   ): Promise<boolean> {
     if (!isMongoContext(context) || !(await this.#reaches(context, job))) return false
@@ -228,7 +229,7 @@ class MongoJobStore implements JobStore {
       state: 'submitted',
       dueInMs: 0,
       keep: !isSentOnce(job, false),
-      lease,
+      lease: lease && { ...lease, token: 1 },
     })
     if (inserted) return startedAs(row, lease)
     assertSameContent(job.gid, storedIn(row), contentOf(job))

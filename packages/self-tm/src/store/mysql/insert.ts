@@ -25,7 +25,7 @@ export async function insertJob(
     insert ignore into ${tables.table('job')}
       (gid, app, state, steps, next_step, \`database\`, keep, due_at, lease_owner, lease_token, lease_until)
     select ${job.gid}, ${app}, ${state}, ${steps}, ${job.steps[0]!.name}, ${database}, ${keep},
-      ${nowPlus(dueInMs)}, ${lease?.owner ?? null}, ${lease ? 1 : 0}, ${leaseEnd(lease)}
+      ${nowPlus(dueInMs)}, ${lease?.owner ?? null}, ${lease?.token ?? 0}, ${leaseEnd(lease)}
     from dual where ${timely} and ${open}`)
   if (affected === 1) return 'inserted'
   const { rows } = await execute(sql`select ${timely} as timely, ${open} as open`)

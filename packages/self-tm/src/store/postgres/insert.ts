@@ -24,7 +24,7 @@ export async function insertJob(
       insert into ${tables.table('job')} (gid, app, state, steps, next_step, database, keep, due_at, lease_owner, lease_token, lease_until)
       select ${job.gid}::text, ${app}::text, ${state}::text, ${steps}::text, ${job.steps[0]!.name}::text, ${database}::text, ${keep}::boolean,
         clock_timestamp() + ${dueInMs}::float8 * interval '1 ms',
-        ${lease?.owner ?? null}::text, ${lease ? 1 : 0}::int, clock_timestamp() + ${lease?.leaseMs ?? null}::float8 * interval '1 ms'
+        ${lease?.owner ?? null}::text, ${lease?.token ?? 0}::int, clock_timestamp() + ${lease?.leaseMs ?? null}::float8 * interval '1 ms'
       from guard where timely and open and durable is not null
       on conflict (gid) do nothing
       returning 1

@@ -19,7 +19,7 @@ export async function insertJob(
   const { rows } = await execute(sql`
     insert into ${tables.table('job')} (gid, app, state, steps, next_step, database, keep, due_at, lease_owner, lease_token, lease_until)
     select ${job.gid}, ${app}, ${state}, ${steps}, ${job.steps[0]!.name}, ${database}, ${keep}, ${after(dueInMs)},
-      ${lease?.owner ?? null}, ${lease ? 1 : 0}, ${after(lease?.leaseMs ?? null)}
+      ${lease?.owner ?? null}, ${lease?.token ?? 0}, ${after(lease?.leaseMs ?? null)}
     where ${timely} and ${open}
     on conflict (gid) do nothing
     returning gid`)

@@ -59,7 +59,7 @@ describe.each(['read committed', 'repeatable read', 'serializable'])(
     })
 
     test('what is past is cleaned away, and nothing else', async () => {
-      const { h, held, done } = await openBeside()
+      const { h, held } = await openBeside()
       await h.database.barrier.resolve(await newKey(h.database))
       await age(h, 'create_time', 'stepping_barrier', 'id')
       await prune(h)

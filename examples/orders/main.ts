@@ -1,21 +1,19 @@
 /**
  * `pnpm start`: an order service, four things that happen to it, and whether the steps of its
  * orders were done exactly if the orders committed. Exits with 0 only if all of it was seen.
- * `pnpm start --serve` keeps the same service running, to try it by hand; `--database` says on what.
+ * `pnpm start --serve` keeps the same service running, to try it by hand; `--database` and `--tm` say on what.
  */
+import { freshManager } from './fresh-manager.ts'
 import { freshStorage } from './fresh-storage.ts'
 import { startMailServer } from './mail-server.ts'
 import { interrupted, NotObserved, observe, until, within } from './observe.ts'
 import { readOptions } from './options.ts'
 import { serve } from './serve.ts'
 import { startShippingService } from './shipping-service.ts'
-import { jobsLeft, listOrders, orderTeapots, teapotsSold } from './shop-client.ts'
+import { listOrders, orderTeapots, teapotsSold } from './shop-client.ts'
 import { killShops, startShop } from './shop-process.ts'
 import type { ShopProcess } from './shop-process.ts'
 import { cross, heading, tell } from './terminal.ts'
-
-/** How long a job stays with a killed process. The default is 10 s; here somebody is watching. */
-const leaseMs = Number(process.env['LEASE_MS'] ?? 2_000)
 
 const ada = 'ada@example.com'
 const ben = 'ben@example.com'
@@ -26,6 +24,7 @@ const options = readOptions()
 heading('Stepping: what an order leads to is done if, and only if, the order commits')
 tell('order --commit--> 1 ship it (HTTP)   2 count it (read model)   3 confirm it (mail)')
 const storage = await freshStorage(options.database)
+const manager = await freshManager(options.tm)
 const shipping = await startShippingService((shipment) => {
   if (options.serve) tell(`shipping service: ${JSON.stringify(shipment)}`)
 })
@@ -34,13 +33,14 @@ const mail = await startMailServer(({ to, subject }) => {
 })
 const env = {
   ...storage.env,
+  ...manager.env,
   SHIPPING_URL: shipping.url,
   SMTP_URL: mail.url,
-  LEASE_MS: `${leaseMs}`,
 }
 
 try {
   tell(`Database: ${storage.description}`)
+  tell(`Jobs are kept and driven by ${manager.description}`)
   tell('The shop starts, in a process of its own ...')
   await (options.serve ? serve(env, shipping.url) : play())
 } catch (error) {
@@ -51,6 +51,7 @@ try {
   await killShops()
   await mail[Symbol.asyncDispose]()
   await shipping[Symbol.asyncDispose]()
+  await manager[Symbol.asyncDispose]()
   await storage[Symbol.asyncDispose]()
 }
 
@@ -75,7 +76,8 @@ async function play(): Promise<void> {
   const seconds = ((performance.now() - begin) / 1_000).toFixed(1)
   heading(`All of it was observed, in ${seconds} s.`)
   tell('Read the shop:  examples/orders/shop.ts')
-  tell(`Try it by hand: npx --yes pnpm@12 start --serve --database ${options.database}`)
+  const same = `--database ${options.database} --tm ${options.tm}`
+  tell(`Try it by hand: npx --yes pnpm@12 start --serve ${same}`)
 }
 
 async function anOrderCommits(shop: ShopProcess): Promise<void> {
@@ -92,7 +94,7 @@ async function anOrderRollsBack(shop: ShopProcess): Promise<void> {
   tell('finds only 9 in stock, and throws.')
   const status = await orderTeapots(shop, ben, 99)
   observe('the shop refuses it (409)', status === 409, status)
-  const jobs = await jobsLeft(shop)
+  const jobs = await manager.jobsLeft(shop)
   observe('no job is stored that could ever run', jobs === 0, jobs)
   observeNothing('nothing is shipped or mailed to Ben', ben)
 }
@@ -106,13 +108,12 @@ async function theShopIsKilled(first: ShopProcess): Promise<ShopProcess> {
   await observeKilled(first)
   observeNothing('nothing is shipped or mailed to her yet', cleo)
 
-  const wait = `${leaseMs / 1_000} s`
-  tell(`It starts again. Her job belongs to the dead process until its lease is over (${wait}).`)
+  tell(`It starts again. ${manager.goesOn.afterTheCommit}`)
   tell('Then the steps begin. As soon as the count is committed, the shop is killed again.')
   const second = await startShop({ ...env, CRASH_AFTER_COMMIT: '1' })
   await observeKilled(second)
 
-  tell(`It starts again, and ${wait} later repeats the count, whose end nobody could store.`)
+  tell(`It starts again. ${manager.goesOn.inAStep}`)
   const third = await startShop(env)
   await observeDone(third, cleo, { sold: 3 })
   return third
@@ -137,7 +138,7 @@ async function observeDone(
 ): Promise<void> {
   await until(
     `the job of ${email} is done`,
-    () => jobsLeft(shop),
+    () => manager.jobsLeft(shop),
     (jobs) => jobs === 0,
   )
   const shipments = shipping.shipments.filter((shipment) => shipment.email === email)

@@ -1,11 +1,15 @@
 import { parseArgs } from 'node:util'
 import { databaseNames } from './fresh-storage.ts'
 import type { DatabaseName } from './fresh-storage.ts'
+import { managerNames } from './fresh-manager.ts'
+import type { ManagerName } from './fresh-manager.ts'
 
 export interface Options {
   /** Keep the shop running. */
   readonly serve: boolean
   readonly database: DatabaseName
+  /** The transaction manager. */
+  readonly tm: ManagerName
 }
 
 /** What was said after `pnpm start`. */
@@ -14,9 +18,18 @@ export function readOptions(): Options {
     options: {
       serve: { type: 'boolean', default: false },
       database: { type: 'string', default: 'pglite' },
+      tm: { type: 'string', default: 'self' },
     },
   })
-  const database = databaseNames.find((name) => name === values.database)
-  if (database) return { serve: values.serve, database }
-  throw new Error(`--database takes ${databaseNames.join(', ')}, and got ${values.database}.`)
+  return {
+    serve: values.serve,
+    database: oneOf(databaseNames, 'database', values.database),
+    tm: oneOf(managerNames, 'tm', values.tm),
+  }
+}
+
+function oneOf<Name extends string>(names: readonly Name[], option: string, value: string): Name {
+  const found = names.find((name) => name === value)
+  if (found) return found
+  throw new Error(`--${option} takes ${names.join(', ')}, and got ${value}.`)
 }

@@ -26,7 +26,7 @@ function explain({ url, pid }: ShopProcess, shippingUrl: string): void {
   tell(`kill -9 ${pid}                           # the shop; it is started again and goes on`)
   tell(`curl ${url}/orders     # what was ordered`)
   tell(`curl ${url}/sales      # the read model: what was sold`)
-  tell(`curl ${url}/health     # how many jobs are not done yet`)
+  tell(`curl ${url}/health     # whether it is well, and how many jobs it has`)
   tell(`curl ${shippingUrl}            # what was shipped`)
   tell('')
   tell('Shipments and mails are shown here. Ctrl-C ends all of it.')

@@ -5,17 +5,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import { createStepping, httpStep } from '@stepping/core'
-import { selfTm } from '@stepping/self-tm'
 import { z } from 'zod'
 import { shop } from './database.ts'
 import type { Order } from './shop-database.ts'
 import { recordSale, sendConfirmation } from './steps.ts'
+import { callback, tm } from './transaction-manager.ts'
 
-const { SHIPPING_URL, LEASE_MS = '10000', PORT = '0' } = process.env
+const { SHIPPING_URL, PORT = '0', CALLBACK_HOST } = process.env
 
 const stepping = createStepping({
   app: 'shop',
-  tm: selfTm({ database: shop.database, leaseMs: Number(LEASE_MS) }),
+  tm,
   databases: [shop.database],
   steps: [recordSale, sendConfirmation],
 })
@@ -65,6 +65,7 @@ function failure(error: unknown): { status: number; body: unknown } {
 }
 
 async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (callback && request.url?.startsWith('/stepping?')) return callback(request, response)
   const { status, body } = await answer(request).catch(failure)
   response.writeHead(status, { 'content-type': 'application/json' })
   response.end(`${JSON.stringify(body)}\n`)
@@ -75,7 +76,9 @@ await stepping.migrate()
 await stepping.start()
 
 const server = createServer((request, response) => void respond(request, response))
-await once(server.listen(Number(PORT), '127.0.0.1'), 'listening')
+// Who calls it from another machine has to reach it.
+const host = CALLBACK_HOST ? '0.0.0.0' : '127.0.0.1'
+await once(server.listen(Number(PORT), host), 'listening')
 console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`)
 
 await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])

@@ -1,4 +1,4 @@
-import { runChild } from '@stepping/test-support'
+import { runChild, startDtm } from '@stepping/test-support'
 import type { Child } from '@stepping/test-support'
 import { MongoClient } from 'mongodb'
 import { createConnection } from 'mysql2/promise'
@@ -10,7 +10,7 @@ import { expect, inject, test } from 'vitest'
 function start(args: readonly string[], env: Record<string, string> = {}): Child {
   return runChild(new URL('../../examples/orders/main.ts', import.meta.url), {
     args,
-    env: { LEASE_MS: '1000', DATABASE_URL: '', ...env },
+    env: { LEASE_MS: '1000', DATABASE_URL: '', DTM_URL: '', ...env },
   })
 }
 
@@ -26,6 +26,24 @@ test.each(['postgres', 'mysql', 'sqlite', 'mongodb'])(
   { timeout: 120_000 },
   async (database) => {
     await expectAllObserved(start(['--database', database]))
+  },
+)
+
+test(
+  'all that the example promises is observed with a DTM server, which it brings itself',
+  { timeout: 180_000 },
+  async () => {
+    await expectAllObserved(start(['--tm', 'dtm']))
+  },
+)
+
+test(
+  'all that the example promises is observed with a DTM server that is named to it, and nothing of it is left open there',
+  { timeout: 180_000 },
+  async () => {
+    await using server = await startDtm()
+    await expectAllObserved(start(['--tm', 'dtm', '--database', 'sqlite'], { DTM_URL: server.url }))
+    expect(await openJobs(server.url)).toEqual([])
   },
 )
 
@@ -50,6 +68,12 @@ test.each([
   },
 )
 
+test('a transaction manager that the example does not know is answered with those that it knows', async () => {
+  const example = start(['--tm', 'seata'])
+  expect((await example.exit).code).toBe(1)
+  expect(example.errorLines.join('\n')).toContain('--tm takes self, dtm, and got seata.')
+})
+
 test('a database that the example does not know is answered with those that it knows', async () => {
   const example = start(['--database', 'oracle'])
   expect((await example.exit).code).toBe(1)
@@ -57,6 +81,14 @@ test('a database that the example does not know is answered with those that it k
     '--database takes pglite, postgres, mysql, sqlite, mongodb, and got oracle.',
   )
 })
+
+/** The states of the jobs that are not over. */
+async function openJobs(url: string): Promise<string[]> {
+  const response = await fetch(`${url}/api/dtmsvr/all?limit=100`)
+  const { transactions } = (await response.json()) as { transactions: { status: string }[] }
+  expect(transactions).toHaveLength(3)
+  return transactions.map(({ status }) => status).filter((status) => status !== 'succeed')
+}
 
 async function postgresDatabases(url: string): Promise<string[]> {
   const client = new Client({ connectionString: url })

@@ -1,6 +1,7 @@
 export { runChild, type Child, type ChildOptions } from './child.ts'
 export { takeMongo, takeMysql, takePostgres, type TakenServer } from './databases.ts'
 export { startDtm, type DtmOptions, type DtmServer } from './dtm.ts'
+export { freePort } from './free-port.ts'
 export { freshDatabase, type FreshDatabase } from './fresh-database.ts'
 export { freshMongoDatabase } from './fresh-mongo-database.ts'
 export { freshMysqlDatabase } from './fresh-mysql-database.ts'

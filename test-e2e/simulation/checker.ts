@@ -28,7 +28,8 @@ export class Checker implements StoreObserver, DatabaseObserver {
   readonly #committed = new Set<string>()
   readonly #effects = new Map<string, number>()
   readonly #wasOver = new Set<string>()
-  readonly #retryPending = new Set<string>()
+  /** Retries that no attempt has followed, and whether a lease was running then. */
+  readonly #retryPending = new Map<string, boolean>()
   readonly #origins = new Map<string, number>()
 
   constructor(expectations: Expectations) {
@@ -132,8 +133,12 @@ export class Checker implements StoreObserver, DatabaseObserver {
   }
 
   retried({ gid, running }: JobView): void {
-    if (running) this.#retryPending.add(gid)
-    else this.#retryPending.delete(gid)
+    this.#retryPending.set(gid, running)
+  }
+
+  /** Where nobody held the job, this is the attempt that the operator wanted. */
+  claimed(gid: string): void {
+    if (this.#retryPending.get(gid) === false) this.#retryPending.delete(gid)
   }
 
   /** When nothing is left to happen. */

@@ -91,9 +91,13 @@ export const defects: readonly Defect[] = [
       'beside an attempt',
       [
         memory,
-        'if (!row.retryNow) row.dueAt = this.#now()',
+        'if (!isHeld(row, this.#now())) row.dueAt = this.#now()',
         'Object.assign(row, { dueAt: this.#now(), leaseUntil: null })',
       ],
+    ],
+    'an operator’s retry is forgotten where the lease has run out': [
+      'over an operator',
+      [memory, 'row.retryNow = row.leaseUntil !== null', 'row.retryNow = isHeld(row, this.#now())'],
     ],
     'a failure is written over an operator’s retry': [
       'over an operator',

@@ -32,6 +32,8 @@ export interface StoreObserver {
   createdAlone(gid: string): void
   settled(settlement: Settlement, change: RowChange, newestToken: number): void
   renewed(lease: HeldLease, newestToken: number): void
+  /** Who had a lease before has it no more. */
+  claimed(gid: string): void
   /** An operator's retry was taken. */
   retried(view: JobView): void
 }
@@ -67,7 +69,10 @@ export class StoreServer extends DatabaseServer {
   async submit(job: JobRecord, lease?: LeaseRequest): Promise<Submitted> {
     const { gid } = job
     const submitted = await this.#whenFree(undefined, gid, () => this.memory.submit(job, lease))
-    if (submitted.started) this.#tokens.set(gid, this.#newest(gid) + 1)
+    if (submitted.started) {
+      this.#tokens.set(gid, this.#newest(gid) + 1)
+      this.#observer.claimed(gid)
+    }
     if (submitted.started && !job.database) this.#observer.createdAlone(gid)
     await this.#look('submit', gid)
     return submitted
@@ -93,6 +98,7 @@ export class StoreServer extends DatabaseServer {
     const claimed = await this.memory.claim(request)
     for (const { gid, token } of claimed.claims) {
       this.#tokens.set(gid, token)
+      this.#observer.claimed(gid)
       await this.#look('claim', gid)
     }
     return claimed

@@ -48,6 +48,27 @@ export function describeSteering({ open }: JobStoreHarness): void {
       expect(await claimOne(store)).toMatchObject({ gid: claim.gid, attempts: 1 })
     })
 
+    test.each([
+      { to: 'retried', inMs: 3_600_000, error: 'no luck' } as const,
+      { to: 'parked', error: 'out of paper' } as const,
+    ])('outlives the failure of an attempt whose lease had run out ($to)', async (to) => {
+      const { store, pass } = await open()
+      const claim = await claimNew(store, 'A')
+      await pass(leaseMs + 1)
+      await store.retry(claim.gid)
+      expect([...(await store.renew([claim], leaseMs))]).toEqual([claim.gid])
+      await settle(store, claim, to)
+      expect(await claimOne(store)).toMatchObject({ gid: claim.gid, attempts: 1 })
+    })
+
+    test('has a job whose lease had run out taken at once', async () => {
+      const { store, pass } = await open()
+      const claim = await claimNew(store, 'A')
+      await pass(leaseMs + 1)
+      await store.retry(claim.gid)
+      expect(await claimedGids(store)).toEqual([claim.gid])
+    })
+
     test('holds for one failure', async () => {
       const { store } = await open()
       const claim = await claimNew(store, 'A')

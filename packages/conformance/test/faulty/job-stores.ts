@@ -222,6 +222,16 @@ export const jobStoreFaults: readonly JobStoreFault[] = [
     },
   },
   {
+    name: 'retry is forgotten where the lease has run out',
+    rejectedBy: 'outlives the failure of an attempt whose lease had run out (parked)',
+    store: (healthy) => ({
+      async retry(gid) {
+        const view = await healthy.find(gid)
+        return view?.running === false || (await healthy.retry(gid))
+      },
+    }),
+  },
+  {
     name: 'a person ends a job under the hands of its holder',
     rejectedBy: 'leaves a job alone that somebody holds',
     store(healthy) {

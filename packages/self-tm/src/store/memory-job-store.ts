@@ -166,12 +166,13 @@ class MemoryJobStore implements JobStore {
     return decodeDatabase(this.#rows.get(gid)?.database ?? null).database
   }
 
+  /** A lease that ran out may still be renewed, and the end of its attempt may arrive. */
   async retry(gid: string): Promise<boolean> {
     const row = this.#rows.get(gid)
     if (!row || isOver(row.state)) return false
     if (row.state === 'parked') Object.assign(row, { state: 'submitted', attempts: 0 })
-    row.retryNow = isHeld(row, this.#now())
-    if (!row.retryNow) row.dueAt = this.#now()
+    row.retryNow = row.leaseUntil !== null
+    if (!isHeld(row, this.#now())) row.dueAt = this.#now()
     return true
   }
 

@@ -30,7 +30,10 @@ export async function readContent(
   return rowsOf(await run(findAll(collections.collection('job'), { _id: gid }, 1)))[0]
 }
 
-/** Never touches a lease: whoever holds it goes on, and its failure is followed by the retry. */
+/**
+ * Never touches a lease: whoever holds it goes on, and its failure is followed by the retry. So it is
+ * where the lease has run out: its holder may still renew it, or end its attempt.
+ */
 export async function retryJob(
   { collections, run }: AnyMongoDatabase,
   gid: string,
@@ -39,7 +42,7 @@ export async function retryJob(
   const changes = {
     attempts: { $cond: [parked, 0, '$attempts'] },
     state: { $cond: [parked, 'submitted', '$state'] },
-    retry_now: isLeased,
+    retry_now: { $gt: ['$lease_until', null] },
     due_at: { $cond: [isLeased, '$due_at', '$$NOW'] },
   }
   const q = { _id: gid, state: { $in: [...activeStates, 'parked'] } }

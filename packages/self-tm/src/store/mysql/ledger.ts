@@ -21,7 +21,10 @@ export function findJob({ table }: Tables, gid: string): Statement {
     limit 1`
 }
 
-/** Never touches a lease: whoever holds it goes on, and its failure is followed by the retry. */
+/**
+ * Never touches a lease: whoever holds it goes on, and its failure is followed by the retry. So it is
+ * where the lease has run out: its holder may still renew it, or end its attempt.
+ */
 export async function retryJob(database: AnySqlDatabase, gid: string): Promise<readonly Row[]> {
   const job = database.tables.table('job')
   const isActive = sql`gid = ${gid} and state in ('prepared', 'submitted', 'parked')`
@@ -35,7 +38,7 @@ export async function retryJob(database: AnySqlDatabase, gid: string): Promise<r
       update ${job} set
         attempts = if(state = 'parked', 0, attempts),
         state = if(state = 'parked', 'submitted', state),
-        retry_now = coalesce(lease_until > ${now}, 0),
+        retry_now = lease_until is not null,
         due_at = if(lease_until > ${now}, due_at, ${now})
       where ${isActive}`)
     return rows

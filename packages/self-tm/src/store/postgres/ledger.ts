@@ -21,13 +21,16 @@ export function findJob(tables: Tables, gid: string): Statement {
     limit 1`
 }
 
-/** Never touches a lease: whoever holds it goes on, and its failure is followed by the retry. */
+/**
+ * Never touches a lease: whoever holds it goes on, and its failure is followed by the retry. So it is
+ * where the lease has run out: its holder may still renew it, or end its attempt.
+ */
 export function retryJob(tables: Tables, gid: string): Statement {
   return sql`
     update ${tables.table('job')} set
       attempts = case state when 'parked' then 0 else attempts end,
       state = case state when 'parked' then 'submitted' else state end,
-      retry_now = coalesce(lease_until > clock_timestamp(), false),
+      retry_now = lease_until is not null,
       due_at = case when lease_until > clock_timestamp() then due_at else clock_timestamp() end
     from (select ${durableCommit} as durable) guard
     where gid = ${gid}::text and state in ('prepared', 'submitted', 'parked') and durable is not null

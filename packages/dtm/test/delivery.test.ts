@@ -4,13 +4,11 @@ import type { TakenDtm } from '@stepping/test-support'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { dtmOptions } from '../src/index.ts'
-import { openOrders, startApp } from './app.ts'
+import { openOrders } from './app.ts'
 import type { App, AppOptions, OrdersDatabase } from './app.ts'
-import { decodeRequest, dtmGrpcProxy } from './dtm-grpc-proxy.ts'
-import { dtmProxy } from './dtm-proxy.ts'
-import type { DtmProxy } from './dtm-proxy.ts'
-
-type Over = 'HTTP' | 'gRPC'
+import { startBehindProxy } from './behind-proxy.ts'
+import type { AppBehindProxy, Over } from './behind-proxy.ts'
+import { decodeRequest } from './dtm-grpc-proxy.ts'
 
 let server: TakenDtm
 let orders: OrdersDatabase
@@ -25,16 +23,11 @@ afterAll(async () => {
   await server.stop()
 })
 
-type Opened = App & { readonly proxy: DtmProxy }
-
-async function open(options?: AppOptions['options'], over: Over = 'HTTP'): Promise<Opened> {
-  const proxy = await (over === 'HTTP' ? dtmProxy(server.url) : dtmGrpcProxy(server.grpc))
-  const app = await startApp({
-    ...(over === 'HTTP' ? { server: proxy.address } : { server: server.url, grpc: proxy.address }),
-    orders,
-    ...(options && { options }),
-  })
-  return { ...app, proxy }
+async function open(
+  options: AppOptions['options'] = {},
+  over: Over = 'HTTP',
+): Promise<AppBehindProxy> {
+  return await startBehindProxy(over, server, { orders, options })
 }
 
 /** An order in a transaction whose job notes it. */
@@ -251,7 +244,7 @@ describe('what DTM refuses', () => {
   })
 })
 
-async function forceStop({ proxy }: Opened): Promise<void> {
+async function forceStop({ proxy }: AppBehindProxy): Promise<void> {
   const { gid } = proxy.messages.find(({ call }) => call === 'prepare')!
   const response = await fetch(`${server.url}/api/dtmsvr/forceStop`, {
     method: 'POST',

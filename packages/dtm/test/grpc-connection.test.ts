@@ -1,7 +1,12 @@
+import { once } from 'node:events'
+import { constants, createServer } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { takeDtm } from '@stepping/test-support'
 import type { TakenDtm } from '@stepping/test-support'
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { NoAnswer } from '../src/dtm-api.ts'
+import { DtmClient } from '../src/grpc/dtm-client.ts'
 import { openOrders, startApp } from './app.ts'
 import type { App, AppOptions, OrdersDatabase } from './app.ts'
 import { dtmGrpcProxy } from './dtm-grpc-proxy.ts'
@@ -61,4 +66,22 @@ test('a submit that had to wait for a connection is not sent after its time', as
   await app.finished(job.gid)
   expect(app.proxy.bodies('submit')).toEqual([])
   expect(app.notes).toEqual(['late'])
+})
+
+test('a submit that a server sends back is not sent again by grpc-js', async () => {
+  let streams = 0
+  const refusing = createServer().on('stream', (stream) => {
+    streams++
+    stream.on('error', () => {})
+    stream.close(constants.NGHTTP2_REFUSED_STREAM)
+  })
+  await once(refusing.listen(0, '127.0.0.1'), 'listening')
+  const { port } = refusing.address() as AddressInfo
+  const client = new DtmClient(`127.0.0.1:${port}`, 2_000)
+  onTestFinished(() => {
+    client.close()
+    refusing.close()
+  })
+  await expect(client.call('Submit', Buffer.alloc(0))).rejects.toBeInstanceOf(NoAnswer)
+  expect(streams).toBe(1)
 })

@@ -52,10 +52,11 @@ export class DtmClient {
       )
     })
     if (!error) return { code: status.OK, details: '' }
-    if (departure.sent && !noAnswer.includes(error.code)) return error
+    if (departure.sent && !departure.stopped && !noAnswer.includes(error.code)) return error
     // Its connection may be dead without having been closed.
     if (error.code === status.DEADLINE_EXCEEDED) this.#replace(client)
-    throw new NoAnswer(departure.sent, error.code === status.UNAVAILABLE, error)
+    const broke = departure.stopped || error.code === status.UNAVAILABLE
+    throw new NoAnswer(departure.sent, broke, error)
   }
 
   close(): void {
@@ -82,11 +83,12 @@ export class DtmClient {
 class Departure {
   readonly credentials: CallCredentials
   sent = false
+  stopped = false
 
   constructor(sendBeforeMs: number) {
     this.credentials = CallCredentials.createFromMetadataGenerator((_options, done) => {
-      if (this.sent) return done(new Error('it was sent before'))
-      if (monotonicMs() >= sendBeforeMs) return done(new Error('too late to send it'))
+      this.stopped = this.sent || monotonicMs() >= sendBeforeMs
+      if (this.stopped) return done(new Error('too late to send it'))
       this.sent = true
       done(null, new Metadata())
     })

@@ -22,6 +22,7 @@ export type SteppingErrorCode =
   | 'ARGS_INVALID'
   | 'ARGS_NOT_JSON'
   | 'ARGS_TOO_LARGE'
+  | 'GRPC_STATUS'
   | 'HTTP_STATUS'
   | 'ONCE_EXPIRED'
   | 'ONCE_KEY_REUSED'

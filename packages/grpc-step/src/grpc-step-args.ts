@@ -53,7 +53,10 @@ function issueIn(args: Partial<Record<keyof GrpcStepArgs, unknown>>): Issue | un
   if (!matches(path, args.path)) return issue('path', 'expected /package.Service/Method')
   if (!matches(base64, args.message)) return issue('message', 'expected the request in base64')
   if (!isMetadata(metadata)) {
-    return issue('metadata', 'expected names and printable ASCII values, and no name ending in -bin')
+    return issue(
+      'metadata',
+      'expected names and printable ASCII values, and no name ending in -bin',
+    )
   }
   const isTime = typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= limit
   if (timeoutMs !== undefined && !isTime) return issue('timeoutMs', `expected 1 to ${limit}`)

@@ -1,5 +1,5 @@
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js'
-import { defineStep } from '@stepping/core'
+import { defineStep, SteppingError } from '@stepping/core'
 import type { Step } from '@stepping/core'
 import { grpcStepSchema } from './grpc-step-args.ts'
 import type { GrpcStepArgs } from './grpc-step-args.ts'
@@ -16,8 +16,9 @@ export const grpcStep: Step<GrpcStepArgs> = defineStep({
   args: grpcStepSchema(),
   async run({ args, idempotencyKey, signal }) {
     const { target, tls } = args
-    // grpc-js keeps connections, and shares them between clients of one target.
-    const client = new Client(target, tls ? credentials.createSsl() : credentials.createInsecure())
+    const secured = tls ? credentials.createSsl() : credentials.createInsecure()
+    // A connection of its own: one that went dead must not fail the next attempt, too.
+    const client = new Client(target, secured, { 'grpc.use_local_subchannel_pool': 1 })
     try {
       await call(client, args, metadataOf(args, idempotencyKey), signal)
     } finally {
@@ -32,6 +33,7 @@ async function call(
   metadata: Metadata,
   signal: AbortSignal,
 ): Promise<void> {
+  signal.throwIfAborted()
   await new Promise<void>((resolve, reject) => {
     const request = client.makeUnaryRequest(
       path,
@@ -44,7 +46,9 @@ async function call(
         signal.removeEventListener('abort', cancel)
         if (!error) return resolve()
         const said = `${status[error.code]}: ${error.details.slice(0, 200)}`
-        reject(new Error(`${target}${path} answered ${said}`, { cause: error }))
+        reject(
+          new SteppingError('GRPC_STATUS', `${target}${path} answered ${said}`, { cause: error }),
+        )
       },
     )
     const cancel = (): void => request.cancel()
@@ -52,7 +56,7 @@ async function call(
   })
 }
 
-/** The caller's own wins. */
+/** A key of the job's own wins. */
 function metadataOf({ metadata: given = {} }: GrpcStepArgs, idempotencyKey: string): Metadata {
   const metadata = new Metadata()
   metadata.set('idempotency-key', idempotencyKey)

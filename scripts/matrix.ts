@@ -83,7 +83,7 @@ Each transaction manager with each library on each database, through every scena
 by \`npx --yes pnpm@12 matrix\`; the tests play the same cells. One cell alone:
 \`npx --yes pnpm@12 matrix "pg · self-tm outbox"\`.
 
-A crash is a SIGKILL that the process sends to itself at the named point. Afterwards every committed order
+A crash is a SIGKILL that the process sends to itself while a job of its own stands at the named point. Afterwards every committed order
 has had each of its steps, in order, and their effects through \`once\` exactly once; what rolled back has
 had none.
 

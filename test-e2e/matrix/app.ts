@@ -17,14 +17,18 @@ export interface AppEnvironment {
   /** The library and the address of the transaction manager's own store, where that is another database. */
   STORE_LIBRARY?: LibraryName
   STORE_URL?: string
+  /** The DTM server, and where it reaches this app; then, by a comma each, where it may have reached dead ones. */
+  DTM_SERVER?: string
+  CALLBACK_URLS?: string
   TRACE: string
   /** What to do, one after another; then the process works until it is killed. */
   DO?: string
-  CRASH?: CrashPoint
+  /** Where `crash` dies, by a semicolon each. */
+  CRASH?: string
 }
 
 const env = process.env as unknown as AppEnvironment
-const crash = new Crash(env.CRASH)
+const crash = new Crash()
 const library = await openLibrary(env.LIBRARY, env.URL)
 const orders = crash.database(library.database)
 
@@ -50,7 +54,7 @@ const manager = await openTransactionManager(env, orders, crash)
 const stepping = createStepping({
   app: 'matrix',
   tm: manager.tm,
-  databases: [orders as AnyDatabase, ...manager.databases],
+  databases: [orders as AnyDatabase],
   steps,
   onEvent: (event: SteppingEvent) => {
     if (event.type === 'job.parked') console.log(`parked ${event.gid}`)
@@ -93,13 +97,14 @@ const actions: Record<string, () => Promise<void>> = {
 
   async 'no transaction'() {
     const job = stepping.createJob()
+    append(env.TRACE, { what: 'placed', gid: job.gid, label: 'no transaction' })
     addSteps(job, 'no transaction')
     await job.start()
     append(env.TRACE, { what: 'committed', gid: job.gid, label: 'no transaction' })
   },
 
   async 'same gid'() {
-    const options = { gid: 'message-1' }
+    const options = { gid: `message-${process.pid}` }
     await stepping.transaction(orders, async (tx, job) => await fill(tx, job, 'same gid'), options)
     append(env.TRACE, { what: 'committed', gid: options.gid, label: 'same gid' })
     await expectRejection('JOB_DUPLICATE', () =>
@@ -156,10 +161,17 @@ const actions: Record<string, () => Promise<void>> = {
     )
   },
 
-  /** Dies at its point, in the middle of its own job. */
+  /** SIGKILL to itself, with a job at each of its points: nothing that the process still has in its hands gets out. */
   async crash() {
-    const { gid } = await place(`crash ${env.CRASH}`)
-    append(env.TRACE, { what: 'committed', gid, label: `crash ${env.CRASH}` })
+    for (const point of (env.CRASH ?? '').split(';') as CrashPoint[]) {
+      const label = `crash ${point}`
+      const placed = place(label, { point }).then(({ gid }) =>
+        append(env.TRACE, { what: 'committed', gid, label }),
+      )
+      await Promise.race([crash.reached(point), placed.then(() => new Promise(() => {}))])
+    }
+    process.kill(process.pid, 'SIGKILL')
+    await new Promise(() => {})
   },
 
   async settle() {
@@ -192,8 +204,18 @@ async function start(): Promise<void> {
   await (starting ??= stepping.start())
 }
 
-async function place(label: string, { failures = 0, fail = false } = {}): Promise<{ gid: string }> {
+interface PlaceOptions {
+  failures?: number
+  fail?: boolean
+  point?: CrashPoint
+}
+
+async function place(
+  label: string,
+  { failures, fail = false, point }: PlaceOptions = {},
+): Promise<{ gid: string }> {
   return await stepping.transaction(orders, async (tx, job) => {
+    crash.own(job.gid, point)
     await fill(tx, job, label, failures)
     if (fail) throw new Error('out of stock')
     return { gid: job.gid }
@@ -201,13 +223,16 @@ async function place(label: string, { failures = 0, fail = false } = {}): Promis
 }
 
 async function fill(tx: unknown, job: JobSteps, label: string, failures = 0): Promise<void> {
-  crash.own(job.gid)
+  append(env.TRACE, { what: 'placed', gid: job.gid, label })
   await library.insert(tx, 'orders', { gid: job.gid, what: label })
   addSteps(job, label, failures)
 }
 
 function addSteps(job: JobSteps, label: string, failures = 0): void {
-  for (const step of steps) job.addStep(step, { label, ...(failures && { failures }) })
+  for (const step of steps) {
+    // One that fails is enough: a DTM server doubles its wait with every failure of the job.
+    job.addStep(step, { label, ...(step === steps[1] && failures && { failures }) })
+  }
 }
 
 async function expectRejection(text: string, work: () => Promise<unknown>): Promise<void> {

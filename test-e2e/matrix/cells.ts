@@ -53,6 +53,7 @@ function storesFor(library: LibraryName): readonly LibraryName[] {
 
 export const cells: readonly Cell[] = libraryNames.flatMap((library): Cell[] => [
   { name: `${library} · self-tm outbox`, tm: 'self-tm outbox', library },
+  { name: `${library} · dtm`, tm: 'dtm', library },
   ...storesFor(library).map((store): Cell => ({
     name: `${library} · self-tm 2-phase, store on ${store}`,
     tm: 'self-tm 2-phase',

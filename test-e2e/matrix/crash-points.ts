@@ -1,4 +1,11 @@
-import type { Database, DbContext } from '@stepping/core'
+import type {
+  Database,
+  DbContext,
+  JobRecord,
+  Participant,
+  StepCall,
+  TransactionManager,
+} from '@stepping/core'
 import type { JobStore, Settlement } from '@stepping/self-tm'
 
 /** Where a process can be made to die: each between two lines of `docs/failure-matrix.md`. */
@@ -15,38 +22,62 @@ export const crashPoints = [
 
 export type CrashPoint = (typeof crashPoints)[number]
 
-/** Dies at one point, for the jobs of one process only: what others left behind is not its to die for. */
+/**
+ * Points that a process can stand at together, each with a job of its own, until it dies. A store saves one batch at a
+ * time, and some databases have one transaction at a time: the last of each.
+ */
+export const deaths: readonly (readonly CrashPoint[])[] = [
+  [
+    'after the commit',
+    'after the submit',
+    'in a step',
+    'after an effect, before its completion is saved',
+    'before the barrier',
+  ],
+  ['between two steps', 'before the commit'],
+  ['before the finish is saved'],
+]
+
+/** Stops jobs at their points, for the jobs of one process only: what others left behind is not its to die for. */
 export class Crash {
-  readonly #point: CrashPoint | undefined
-  readonly #mine = new Set<string>()
+  readonly #points = new Map<string, CrashPoint>()
+  readonly #arrived = new Map<CrashPoint, PromiseWithResolvers<void>>()
+  #placing = ''
 
-  constructor(point: CrashPoint | undefined) {
-    this.#point = point
+  /** The job that is placed now, and where it is to stop. */
+  own(gid: string, point: CrashPoint | undefined): void {
+    this.#placing = gid
+    if (point) this.#points.set(gid, point)
   }
 
-  /** This job is the process's own. */
-  own(gid: string): void {
-    this.#mine.add(gid)
+  /** Resolves when a job stands at the point. */
+  async reached(point: CrashPoint): Promise<void> {
+    await this.#arrival(point).promise
   }
 
-  /** SIGKILL to itself, if this is its point: nothing that the process still has in its hands gets out. */
+  /** Never goes on, if this is the point of one of these jobs: nothing more gets out of it. */
   async at(point: CrashPoint, gids: readonly string[]): Promise<void> {
-    if (this.#point !== point || !gids.some((gid) => this.#mine.has(gid))) return
-    process.kill(process.pid, 'SIGKILL')
+    if (!gids.some((gid) => this.#points.get(gid) === point)) return
+    this.#arrival(point).resolve()
     await new Promise<never>(() => {})
+  }
+
+  #arrival(point: CrashPoint): PromiseWithResolvers<void> {
+    const arrival = this.#arrived.get(point) ?? Promise.withResolvers<void>()
+    this.#arrived.set(point, arrival)
+    return arrival
   }
 
   /** The database, in which the process dies. Nothing of the library is changed. */
   database<Tx>(database: Database<Tx>): Database<Tx> {
-    const own = (): string[] => [...this.#mine]
     const crashing: Database<Tx> = replacing(database, {
       transaction: async <R>(work: (tx: Tx) => Promise<R>, options?: unknown): Promise<R> => {
         const value = await database.transaction(async (tx) => {
           const result = await work(tx)
-          await this.at('before the commit', own())
+          await this.at('before the commit', [this.#placing])
           return result
         }, options)
-        await this.at('after the commit', own())
+        await this.at('after the commit', [this.#placing])
         return value
       },
       context: (tx: Tx): DbContext => replacing(database.context(tx), { database: crashing }),
@@ -59,6 +90,34 @@ export class Crash {
       },
     })
     return crashing
+  }
+
+  /** A server that calls the steps, in whose hands the process dies. */
+  transactionManager(tm: TransactionManager): TransactionManager {
+    return replacing(tm, {
+      start: (participant, options) => tm.start(this.#participant(participant), options),
+      submit: async (job: JobRecord) => {
+        const submitted = await tm.submit(job)
+        await this.at('after the submit', [job.gid])
+        return submitted
+      },
+    })
+  }
+
+  #participant(participant: Participant): Participant {
+    return replacing(participant, {
+      runStep: async (call: StepCall) => {
+        if (call.index > 0) await this.at('between two steps', [call.gid])
+        const outcome = await participant.runStep(call)
+        await this.at(
+          call.index === 2
+            ? 'before the finish is saved'
+            : 'after an effect, before its completion is saved',
+          [call.gid],
+        )
+        return outcome
+      },
+    })
   }
 
   /** The store, in which the process dies. */

@@ -1,8 +1,12 @@
-import { describe } from 'vitest'
+import { takeDtm } from '@stepping/test-support'
+import type { TakenDtm } from '@stepping/test-support'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import { cells } from './cells.ts'
-import { describeCell } from './describe-cell.ts'
+import { judgeCell } from './judge-cell.ts'
 import { productOf } from './libraries/index.ts'
 import type { Product } from './library.ts'
+import { playCell } from './play-cell.ts'
+import type { Played } from './play-cell.ts'
 
 /** Cells whose names hold these words, for example `MATRIX="pg · self-tm outbox"`. */
 const only = process.env['MATRIX'] ?? ''
@@ -12,6 +16,39 @@ export function describeCellsOn(product: Product): void {
   const mine = cells.filter((cell) => productOf(cell.library) === product)
   const wanted = mine.filter(({ name }) => name.includes(only))
   describe.skipIf(wanted.length === 0)(`the matrix on ${product}`, () => {
-    for (const cell of wanted) describeCell(cell)
+    const played = new Map<string, Played | Error>()
+    let dtm: TakenDtm | undefined
+
+    beforeAll(async () => {
+      if (wanted.some(({ tm }) => tm === 'dtm')) dtm = await takeDtm()
+    }, 600_000)
+
+    afterAll(async () => {
+      await dtm?.stop()
+    })
+
+    test('is played', { timeout: 600_000 }, async () => {
+      const ends: Promise<void>[] = []
+      for (const cell of wanted) {
+        const { end } = await playCell(cell, dtm)
+        // What is left to be done is mostly waiting: leases run out, servers try again.
+        ends.push(
+          end.then(
+            (result) => void played.set(cell.name, result),
+            (error: Error) => void played.set(cell.name, error),
+          ),
+        )
+      }
+      await Promise.all(ends)
+    })
+
+    describe.each(wanted)('$name', (cell) => {
+      judgeCell(cell, () => {
+        const result = played.get(cell.name)
+        if (result === undefined) throw new Error(`${cell.name} was not played.`)
+        if (result instanceof Error) throw result
+        return result
+      })
+    })
   })
 }

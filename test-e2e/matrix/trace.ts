@@ -3,7 +3,7 @@ import { appendFileSync, readFileSync } from 'node:fs'
 /** What a process did, written so that a SIGKILL right after it cannot take it away. */
 export interface Trace {
   readonly pid: number
-  readonly what: 'begin' | 'end' | 'committed'
+  readonly what: 'placed' | 'committed' | 'begin' | 'end'
   readonly gid: string
   /** Which order of the scenario. */
   readonly label: string

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
@@ -30,6 +32,9 @@ export interface Child {
   kill(signal?: NodeJS.Signals): void
 }
 
+/** Many short processes run the same sources: compiled once, each starts in half the time. */
+const compileCache = join(tmpdir(), 'stepping-compile-cache')
+
 /**
  * Runs a TypeScript file in a process of its own, with the node that runs this test and the sources of the packages.
  * To be called in a test: it is killed when the test ends, and when this process ends.
@@ -38,7 +43,7 @@ export function runChild(script: string | URL, options: ChildOptions = {}): Chil
   const file = script instanceof URL ? fileURLToPath(script) : script
   const flags = ['--conditions=@stepping/source', ...(options.nodeOptions ?? [])]
   const child = spawn(process.execPath, [...flags, file, ...(options.args ?? [])], {
-    env: { ...process.env, ...options.env },
+    env: { NODE_COMPILE_CACHE: compileCache, ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const { pid } = child

@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest'
+import { allScenarios, whyNot } from './cells.ts'
+import type { Cell, Scenario } from './cells.ts'
+import { report } from './report.ts'
+import type { Played } from './play-cell.ts'
+
+const inOrder = ['First', 'Second', 'Third']
+
+/** The job commits with its transaction: these have all their effects, the others none. */
+const neverCommit: readonly Scenario[] = [
+  'roll back',
+  'roll back by hand',
+  'late commit',
+  'crash before the barrier',
+  'crash before the commit',
+]
+
+/** A test for each scenario of a cell that was played. */
+export function judgeCell(cell: Cell, played: () => Played): void {
+  const wanted = allScenarios.filter((scenario) => whyNot(cell, scenario) === undefined)
+
+  test.each(wanted)('%s', (scenario) => {
+    const ms = played().did.get(scenario)
+    expect(ms, 'it was not played').toBeDefined()
+    if (neverCommit.includes(scenario)) expectNothing(played(), scenario)
+    else expectDone(played(), scenario === 'two workers' ? 'commit' : scenario)
+    report(cell, scenario, ms!)
+  })
+}
+
+function expectNothing({ orders, traces }: Played, scenario: Scenario): void {
+  expect(orders.filter(({ what }) => what === scenario)).toEqual([])
+  expect(traces.filter(({ label, step }) => label === scenario && step)).toEqual([])
+}
+
+/** Committed, so every step was done, in order, and had its effect on the database once. */
+function expectDone({ orders, ledger, traces }: Played, scenario: Scenario): void {
+  const committed =
+    scenario === 'no transaction'
+      ? traces.filter(({ label, what }) => label === scenario && what === 'committed')
+      : orders.filter(({ what }) => what === scenario)
+  const gids = new Set(committed.map(({ gid }) => gid))
+  expect(gids.size, 'a committed order').toBeGreaterThan(0)
+  for (const gid of gids) {
+    const effects = ledger.filter((row) => row.gid === gid).map(({ what }) => what)
+    expect(effects.toSorted()).toEqual(inOrder)
+    const own = traces.filter((trace) => trace.gid === gid && trace.step)
+    const firstBegins = inOrder.map((step) =>
+      own.findIndex((trace) => trace.step === step && trace.what === 'begin'),
+    )
+    const lastEnds = inOrder.map((step) =>
+      own.findLastIndex((trace) => trace.step === step && trace.what === 'end'),
+    )
+    expect(lastEnds).not.toContain(-1)
+    // A step begins only when the one before is recorded as done: after its last end.
+    expect(firstBegins[1]).toBeGreaterThan(lastEnds[0]!)
+    expect(firstBegins[2]).toBeGreaterThan(lastEnds[1]!)
+  }
+}

@@ -1,5 +1,5 @@
 import { isSteppingError } from '@stepping/core'
-import type { JobReceipt, JobSteps, SteppingErrorCode } from '@stepping/core'
+import type { CommittableJob, JobReceipt, JobSteps, SteppingErrorCode } from '@stepping/core'
 import type { App } from './app.ts'
 import type { JobPlan } from './plan.ts'
 import { sleep } from './steps.ts'
@@ -89,9 +89,9 @@ async function inTransaction(app: App, plan: JobPlan): Promise<void> {
 }
 
 async function startWithCommit(app: App, plan: JobPlan): Promise<void> {
-  const tx = await begin(app, plan)
-  if (!tx) return
-  const job = app.stepping.createJob(app.databases[plan.database].context(tx), gidOf(plan))
+  const begun = await begin(app, plan)
+  if (!begun) return
+  const { tx, job } = begun
   try {
     await tx.insert(`row of ${job.gid}`)
     addSteps(app, plan, job)
@@ -108,9 +108,9 @@ async function startWithCommit(app: App, plan: JobPlan): Promise<void> {
 }
 
 async function byHand(app: App, plan: JobPlan): Promise<void> {
-  const tx = await begin(app, plan)
-  if (!tx) return
-  const job = app.stepping.createJob(app.databases[plan.database].context(tx), gidOf(plan))
+  const begun = await begin(app, plan)
+  if (!begun) return
+  const { tx, job } = begun
   try {
     await tx.insert(`row of ${job.gid}`)
     addSteps(app, plan, job)
@@ -132,11 +132,20 @@ async function byHand(app: App, plan: JobPlan): Promise<void> {
   if (tx.isOpen) await tx.commit().catch((error: unknown) => app.told(job.gid, error))
 }
 
-async function begin(app: App, { database }: JobPlan): Promise<Transaction | undefined> {
+async function begin(
+  app: App,
+  plan: JobPlan,
+): Promise<{ readonly tx: Transaction; readonly job: CommittableJob } | undefined> {
+  const database = app.databases[plan.database]
+  let tx: Transaction | undefined
   try {
-    return await app.databases[database].begin()
+    tx = await database.begin()
+    return { tx, job: app.stepping.createJob(database.context(tx), gidOf(plan)) }
   } catch (error) {
     app.told('no job', error)
+    // Closed while it began, for example.
+    allow(app, 'a job', error, [])
+    await tx?.rollBack()
     return undefined
   }
 }

@@ -57,4 +57,12 @@ export const cases: readonly Case[] = [
   { name: 'sequelize-mariadb', package: sequelize, beside: ['mariadb'], server: 'mysql' },
   { name: 'conformance', package: '@stepping/conformance' },
   { name: 'dtm', package: '@stepping/dtm', server: 'dtm', brings: ['undici'] },
+  {
+    name: 'dtm-grpc',
+    package: '@stepping/dtm',
+    beside: ['@grpc/grpc-js'],
+    server: 'dtm',
+    brings: ['undici'],
+  },
+  { name: 'grpc-step', package: '@stepping/grpc-step' },
 ]

@@ -37,7 +37,11 @@ const takeServer: Record<Server, () => Promise<Taken>> = {
   },
   async dtm() {
     const server = await takeDtm()
-    const fresh = async () => ({ DTM_URL: server.url, CALLBACK_HOST: server.callbackHost })
+    const fresh = async () => ({
+      DTM_URL: server.url,
+      DTM_GRPC: server.grpc,
+      CALLBACK_HOST: server.callbackHost,
+    })
     return { fresh, stop: () => server.stop() }
   },
 }

@@ -28,16 +28,16 @@ export function describeCellsOn(product: Product): void {
     })
 
     test('is played', { timeout: 600_000 }, async () => {
-      const ends: Promise<void>[] = []
+      const ends: Promise<unknown>[] = []
       for (const cell of wanted) {
-        const { end } = await playCell(cell, dtm)
-        // What is left to be done is mostly waiting: leases run out, servers try again.
-        ends.push(
-          end.then(
-            (result) => void played.set(cell.name, result),
-            (error: Error) => void played.set(cell.name, error),
-          ),
-        )
+        const fail = (error: Error): unknown => played.set(cell.name, error)
+        try {
+          // What is left to be done is mostly waiting: leases run out, servers try again.
+          const { end } = await playCell(cell, dtm)
+          ends.push(end.then((result) => played.set(cell.name, result), fail))
+        } catch (error) {
+          fail(error as Error)
+        }
       }
       await Promise.all(ends)
     })

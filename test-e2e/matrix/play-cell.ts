@@ -28,17 +28,21 @@ export async function playCell(
     await playScenarios(cell, stage, did)
   } catch (error) {
     await stage.close()
-    return { end: Promise.reject(error as Error) }
+    throw error
   }
-  return { end: settle(stage, did).finally(() => stage.close()) }
+  return { end: settle(stage, did) }
 }
 
 async function settle(stage: Stage, did: ReadonlyMap<Scenario, number>): Promise<Played> {
-  const last = stage.run({ DO: 'settle,rows,close' })
-  const orders = await rowsOf(last, 'orders')
-  const ledger = await rowsOf(last, 'ledger')
-  expect((await last.exit).code).toBe(0)
-  return { did, orders, ledger, traces: stage.traces() }
+  try {
+    const last = stage.run({ DO: 'settle,rows,close' })
+    const orders = await rowsOf(last, 'orders')
+    const ledger = await rowsOf(last, 'ledger')
+    expect((await last.exit).code).toBe(0)
+    return { did, orders, ledger, traces: stage.traces() }
+  } finally {
+    await stage.close()
+  }
 }
 
 /** In as few processes as their deaths allow. */

@@ -1,0 +1,54 @@
+import { secondsSince } from '../clock.ts'
+import type { Scenario } from '../scenario.ts'
+import { assertBusinessRows, assertCount } from '../tally.ts'
+
+/** One transaction for each job, over this many connections. */
+export function enqueue(connections: number, count: number): Scenario {
+  return {
+    name: connections === 1 ? 'enqueue-1' : 'enqueue',
+    title: `Enqueue in a transaction (a business row and a job), ${connections} connection${connections === 1 ? '' : 's'}`,
+    unit: 'transactions/s',
+    baseline: 'hand-written',
+    sides: [
+      'hand-written',
+      'hand-written-pipeline',
+      'stepping',
+      'stepping-pipeline',
+      'hand-written-drizzle',
+      'stepping-drizzle',
+      'hand-written-sequelize',
+      'stepping-sequelize',
+      'graphile-worker',
+      'pg-boss',
+      'dbos',
+    ],
+    async measure({ side, url, jobs }) {
+      const warmUp = 100
+      const total = jobs(count)
+      await side.install(url)
+      const open = await side.open(url, { connections, steps: 1 })
+      await inParallel(connections, 0, warmUp, (job) => open.enqueue(job))
+      const from = performance.now()
+      await inParallel(connections, warmUp, warmUp + total, (job) => open.enqueue(job))
+      const seconds = secondsSince(from)
+      await open.close()
+      await assertBusinessRows(url, warmUp + total)
+      await assertCount(url, side.left, warmUp + total, 'waiting jobs')
+      return { 'transactions/s': total / seconds }
+    },
+  }
+}
+
+/** Each of `connections` loops takes the next number when its last one is done. */
+export async function inParallel(
+  connections: number,
+  from: number,
+  to: number,
+  work: (job: number) => Promise<void>,
+): Promise<void> {
+  let next = from
+  async function loop(): Promise<void> {
+    while (next < to) await work(next++)
+  }
+  await Promise.all(Array.from({ length: connections }, loop))
+}

@@ -1,0 +1,10 @@
+import type { Scenario } from '../scenario.ts'
+import { drain } from './drain.ts'
+import { enqueue } from './enqueue.ts'
+
+export const scenarios: readonly Scenario[] = [
+  enqueue(10, 4_000),
+  enqueue(1, 1_000),
+  drain('drain', 20_000, 1),
+  drain('three-steps', 2_000, 3),
+]

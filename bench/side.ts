@@ -1,0 +1,34 @@
+/** What runs a step, or all of a job that has one: told which job, and the how-many-eth of its steps. */
+export type Run = (job: number, step: number) => void | Promise<void>
+
+export interface SideOptions {
+  /** Connections of its pool, and transactions at once. */
+  readonly connections: number
+  /** Steps of each job. */
+  readonly steps: number
+  /** Executes jobs. Without it the process only adds them. */
+  readonly run?: Run
+}
+
+/** A library at its best settings, as one process has it. */
+export interface OpenSide {
+  /** One transaction: a row in `business`, and a job. */
+  enqueue(job: number): Promise<void>
+  close(): Promise<void>
+}
+
+/** One library, used in one way. */
+export interface Side {
+  readonly name: string
+  /** What it is, with its settings. */
+  readonly about: string
+  /** Far slower than the others: it is measured with a tenth of the jobs. */
+  readonly slow?: true
+  /** Its tables, in a fresh database. */
+  install(url: string): Promise<void>
+  open(url: string, options: SideOptions): Promise<OpenSide>
+  /** Jobs `0 … jobs - 1`, waiting. Not measured. */
+  fill(url: string, jobs: number, steps: number): Promise<void>
+  /** Counts, as `left`, the jobs that are not done. */
+  readonly left: string
+}

@@ -1122,7 +1122,7 @@ export const mutations: readonly Mutation[] = [
     to: 'stored === url',
     test: {
       file: 'packages/dtm/test/gids.test.ts',
-      name: `over gRPC > a job with a caller's gid > in a transaction happens once`,
+      name: `over gRPC > a job with a caller's gid > that DTM has with other steps is a conflict`,
     },
   },
   {

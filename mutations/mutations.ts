@@ -1118,8 +1118,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'over gRPC a job counts as this one whatever sent it',
     file: 'packages/dtm/src/stored-message.ts',
-    from: 'stored === url && storedHeaders?.[referenceHeader] === headers?.[referenceHeader]',
-    to: 'stored === url',
+    from: 'return referenceHeaderIn(transaction) === headers?.[referenceHeader]',
+    to: 'return true',
     test: {
       file: 'packages/dtm/test/gids.test.ts',
       name: `over gRPC > a job with a caller's gid > that DTM has with other steps is a conflict`,

@@ -30,15 +30,14 @@ export interface DtmTransaction {
   readonly gid: string
   readonly status: 'prepared' | 'submitted' | 'succeed' | 'failed' | 'aborting'
   readonly query_prepared?: string
-  readonly branch_headers?: Readonly<Record<string, string>>
+  /** What was asked of DTM, as JSON. */
+  readonly options?: string
   readonly create_time?: string
   readonly finish_time?: string
   readonly rollback_time?: string
   readonly next_cron_time?: string
   /** Seconds. */
   readonly next_cron_interval?: number
-  readonly retry_interval?: number
-  readonly timeout_to_fail?: number
   /** Kept by the stores that are no SQL database. */
   readonly steps?: readonly unknown[]
 }

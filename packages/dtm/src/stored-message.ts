@@ -1,7 +1,7 @@
 import type { JobRecord } from '@stepping/core'
 import type { Question } from './callback.ts'
 import type { DtmBranch, DtmTransaction } from './dtm-api.ts'
-import type { DtmMessage } from './message.ts'
+import type { DtmMessage, StoredOptions } from './message.ts'
 import { decodeReference, signedText } from './prepared-reference.ts'
 import type { PreparedReference } from './prepared-reference.ts'
 import { decodeSignedStep } from './signed-step.ts'
@@ -13,16 +13,16 @@ export const referenceHeader = 'stepping-job'
 
 /** The job that DTM has there, however it came; undefined when it is none of ours. */
 export function referenceIn(transaction: DtmTransaction): PreparedReference | undefined {
-  const { query_prepared: url = '', branch_headers: headers } = transaction
-  const header = headers?.[referenceHeader]
+  const { query_prepared: url = '' } = transaction
+  const header = referenceHeaderIn(transaction)
   if (header !== undefined) return decodeReference(new URLSearchParams(header))
   return URL.canParse(url) ? decodeReference(new URL(url).searchParams) : undefined
 }
 
 /** Whether DTM has it from this very sending. */
 export function sameSending(transaction: DtmTransaction, { url, headers }: Question): boolean {
-  const { query_prepared: stored, branch_headers: storedHeaders } = transaction
-  return stored === url && storedHeaders?.[referenceHeader] === headers?.[referenceHeader]
+  if (transaction.query_prepared !== url) return false
+  return referenceHeaderIn(transaction) === headers?.[referenceHeader]
 }
 
 /** Whether DTM has it for the same app and the same database. */
@@ -45,6 +45,12 @@ export function sameSteps(branches: readonly DtmBranch[], steps: DtmMessage['ste
 /** The step that DTM has there; undefined for one that it calls directly. */
 export function stepMessageIn(branch: DtmBranch): StepMessage | undefined {
   return decodeStepMessage(textOf(payloadOf(branch)))
+}
+
+/** Over some stores DTM has the headers in other places, too; over all of them they are in its options. */
+function referenceHeaderIn({ options }: DtmTransaction): string | undefined {
+  const { branch_headers: headers } = JSON.parse(options || '{}') as Partial<StoredOptions>
+  return headers?.[referenceHeader]
 }
 
 function payloadOf({ bin_data: data = '' }: DtmBranch): Buffer {

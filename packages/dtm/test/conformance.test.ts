@@ -1,6 +1,7 @@
 import { describeTransactionManager } from '@stepping/conformance'
-import { startDtm } from '@stepping/test-support'
+import { freshDatabase, startDtm } from '@stepping/test-support'
 import type { DtmServer } from '@stepping/test-support'
+import { inject } from 'vitest'
 import { newest } from '../../adapter-pg/test/conformance.ts'
 import { openFleet } from './fleet.ts'
 import type { Fleet } from './fleet.ts'
@@ -8,17 +9,31 @@ import { openGrpcFleet } from './grpc-fleet.ts'
 
 const options = { drainMs: 200, longestRetryMs: 3_000 }
 
-const transports: [name: string, open: (server: DtmServer) => Promise<Fleet>][] = [
-  ['the DTM server', ({ url }) => openFleet({ server: url, ...options })],
-  [
-    'the DTM server over gRPC',
-    ({ url, grpc }) => openGrpcFleet({ server: url, grpcServer: grpc, ...options }),
-  ],
+interface Transport {
+  readonly name: string
+  readonly start: () => Promise<DtmServer>
+  readonly openFleet: (server: DtmServer) => Promise<Fleet>
+}
+
+const transports: readonly Transport[] = [
+  {
+    name: 'the DTM server',
+    start: () => startDtm(),
+    openFleet: ({ url }) => openFleet({ server: url, ...options }),
+  },
+  {
+    name: 'the DTM server over gRPC, with its jobs in PostgreSQL',
+    start: async () => {
+      const { url } = await freshDatabase(inject('postgresUrl'), 'dtm')
+      return await startDtm({ postgresUrl: url })
+    },
+    openFleet: ({ url, grpc }) => openGrpcFleet({ server: url, grpcServer: grpc, ...options }),
+  },
 ]
 
-for (const [name, openTransport] of transports) {
+for (const transport of transports) {
   describeTransactionManager({
-    name,
+    name: transport.name,
     data: newest,
     // DTM asks about a job after three to six seconds.
     patienceMs: 40_000,
@@ -27,8 +42,8 @@ for (const [name, openTransport] of transports) {
         'DTM takes a second prepare for a repeat of the first; only gids of callers are compared',
     },
     async open() {
-      const server = await startDtm()
-      const fleet = await openTransport(server)
+      const server = await transport.start()
+      const fleet = await transport.openFleet(server)
       return {
         manager: () => fleet.add(),
         enlists: { lacking: 'no transaction reaches into DTM' },

@@ -5,7 +5,12 @@ import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi
 import { openOrders, startApp } from './app.ts'
 import type { App, OrdersDatabase } from './app.ts'
 
-describe.each(['BoltDB', 'PostgreSQL'] as const)('with DTM over %s,', (store) => {
+describe.each([
+  ['BoltDB', 'HTTP'],
+  ['PostgreSQL', 'HTTP'],
+  ['BoltDB', 'gRPC'],
+  ['PostgreSQL', 'gRPC'],
+] as const)('with DTM over %s, called by %s,', (store, over) => {
   let server: DtmServer
   let orders: OrdersDatabase
 
@@ -22,6 +27,11 @@ describe.each(['BoltDB', 'PostgreSQL'] as const)('with DTM over %s,', (store) =>
     await orders.close()
     await server.stop()
   })
+
+  function reach(): { server: string; grpc?: string } {
+    const { url, grpc } = server
+    return { server: url, ...(over === 'gRPC' && { grpc }) }
+  }
 
   interface Opened extends App {
     /** Starts a job whose second step fails until it may succeed. */
@@ -40,7 +50,7 @@ describe.each(['BoltDB', 'PostgreSQL'] as const)('with DTM over %s,', (store) =>
         if (!isMended) throw new Error('the mail server is away')
       },
     })
-    const app = await startApp({ server: server.url, orders, steps: [tried] })
+    const app = await startApp({ ...reach(), orders, steps: [tried] })
     return {
       ...app,
       began,
@@ -129,7 +139,7 @@ describe.each(['BoltDB', 'PostgreSQL'] as const)('with DTM over %s,', (store) =>
         await ended.promise
       },
     })
-    const app = await startApp({ server: server.url, steps: [slow] })
+    const app = await startApp({ ...reach(), steps: [slow] })
     onTestFinished(() => ended.resolve())
     const { gid } = await app.stepping.createJob().addStep(slow).start()
     await begun.promise

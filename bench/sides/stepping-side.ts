@@ -48,11 +48,12 @@ export function steppingSide<Tx>(
     },
     /** One job by the library, copied under other gids and numbers: as if it had been added so often. */
     async fill(url, jobs, steps) {
-      const { stepping, numbered, close } = openStepping(connect(url, 1), { connections: 1, steps })
+      const connected = connect(url, 2)
+      const { stepping, numbered, close } = openStepping(connected, { connections: 2, steps })
       await stepping.start()
-      const job = stepping.createJob()
-      for (const step of numbered) job.addStep(step, { job: 0 })
-      await job.start()
+      await stepping.transaction(connected.database, async (_, job) => {
+        for (const step of numbered) job.addStep(step, { job: 0 })
+      })
       await close()
       await execute(url, copyJobs(jobs), 'vacuum analyze stepping.job')
     },

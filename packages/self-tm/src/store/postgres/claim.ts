@@ -58,7 +58,7 @@ export function claimJobs(tables: Tables, request: ClaimRequest): Statement {
     select null, null, null, null, null, null, null, null, (select min(in_ms) from upcoming where in_ms <= ${lookAheadMs ?? 0}::float8)::float8, (select json_agg(next_step) from stuck)::text`
 }
 
-/** Locked in the order of their gids, as `settleJobs` does: two orders would deadlock. */
+/** Locked in the order of their gids, and looked up one by one, as `settleJobs` does and says why. */
 export function renewLeases(
   tables: Tables,
   held: readonly HeldLease[],
@@ -67,11 +67,16 @@ export function renewLeases(
   const job = tables.table('job')
   return sql`
     with mine as materialized (
-      select j.gid from ${job} j
-      join json_to_recordset(${JSON.stringify(held)}::text::json) as h (gid text, token int)
-        on j.gid = h.gid and j.lease_token = h.token
-      where j.lease_until is not null
-      order by j.gid for update of j
+      select h.gid from (
+        select * from json_to_recordset(${JSON.stringify(held)}::text::json) as h (gid text, token int)
+        order by gid collate "C"
+      ) h
+      cross join lateral (
+        select j.lease_token as token from ${job} j
+        where j.gid = h.gid and j.lease_token = h.token and j.lease_until is not null
+        for update
+      ) held
+      where held.token = h.token
     )
     update ${job} j set lease_until = clock_timestamp() + ${leaseMs}::float8 * interval '1 ms'
     from mine where j.gid = mine.gid

@@ -745,11 +745,21 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a statement of mysql2 goes into a transaction that somebody left open',
     file: 'packages/sql/src/mysql2/run.ts',
-    from: 'if (!result.state?.inTransaction) return',
-    to: 'return',
+    from: 'if (state.inTransaction) return',
+    to: 'if (false) return',
     test: {
       file: 'packages/adapter-mysql2/test/lost-connection.test.ts',
       name: 'a transaction that somebody left open on a connection > does not take in what this library writes next',
+    },
+  },
+  {
+    name: 'rows are read over mysql2 in a transaction that somebody left open',
+    file: 'packages/sql/src/mysql2/run.ts',
+    from: '(await askState(connection))\n  autocommits',
+    to: 'idle\n  autocommits',
+    test: {
+      file: 'packages/adapter-mysql2/test/lost-connection.test.ts',
+      name: 'does not show this library what was there when it began',
     },
   },
   {

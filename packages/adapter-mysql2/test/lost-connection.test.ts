@@ -112,6 +112,29 @@ describe('a transaction that somebody left open on a connection', () => {
     await app.stepping.createJob().addStep(app.note, 'not swallowed').start()
     await app.noted('not swallowed')
   })
+
+  test('does not show this library what was there when it began', async () => {
+    const h = await openForTest({ pool: { connectionLimit: 1 } })
+    await h.database.run(sql`select 1`)
+    const connection = await h.pool.getConnection()
+    await connection.query('start transaction with consistent snapshot')
+    connection.release()
+    await h.query(`insert into orders (sku) values ('after it began')`)
+    const read = sql`select sku from orders`
+    expect((await h.database.run(read)).rows).toEqual([{ sku: 'after it began' }])
+  })
+
+  test('does not begin again with the end of each, where the session is set to that', async () => {
+    const h = await openForTest({ pool: { connectionLimit: 1 } })
+    const app = await startApp({ databases: [h.database], store: h.database })
+    const connection = await h.pool.getConnection()
+    await connection.query(`set completion_type = 'CHAIN'`)
+    await connection.beginTransaction()
+    await connection.commit()
+    connection.release()
+    await app.stepping.createJob().addStep(app.note, 'not chained').start()
+    await app.noted('not chained')
+  })
 })
 
 test('a session that somebody set to commit nothing by itself commits what this library writes', async () => {

@@ -44,3 +44,13 @@ export function corePoolOf(pool: object): CorePool | undefined {
 export function coreOf({ connection }: Mysql2Connection): CoreConnection {
   return connection
 }
+
+/** How much was sent on the connection so far, if nothing is under way on it; undefined if that does not show. */
+export function bytesWhenQuiet(connection: Mysql2Connection): number | undefined {
+  return isBusy(connection) ? undefined : coreOf(connection).stream?.bytesWritten
+}
+
+export function isBusy(connection: Mysql2Connection): boolean {
+  const { _command: current, _commands: waiting } = coreOf(connection)
+  return Boolean(current) || (waiting?.length ?? 0) > 0
+}

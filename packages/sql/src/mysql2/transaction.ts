@@ -3,7 +3,7 @@ import { isUnreachable } from '../mysql/errors.ts'
 import { toLiteralText } from '../mysql/literal.ts'
 import type { SqlResult, Statement } from '../statement.ts'
 import { outcomeUnknown } from '../transaction-errors.ts'
-import { coreOf } from './client.ts'
+import { bytesWhenQuiet, isBusy } from './client.ts'
 import type { Mysql2Connection } from './client.ts'
 import { askState, send } from './send.ts'
 
@@ -81,14 +81,4 @@ export function transactionEnded(): SteppingError {
     'TRANSACTION_LOST',
     'The transaction is not open any more. A deadlock, whose error was swallowed or not awaited, rolled it back; or a statement ended it: COMMIT, ROLLBACK, or one of those, such as DDL, that commit by themselves. Begin again.',
   )
-}
-
-/** How much was sent on the connection so far, if nothing is under way on it; undefined if that does not show. */
-function bytesWhenQuiet(connection: Mysql2Connection): number | undefined {
-  return isBusy(connection) ? undefined : coreOf(connection).stream?.bytesWritten
-}
-
-function isBusy(connection: Mysql2Connection): boolean {
-  const { _command: current, _commands: waiting } = coreOf(connection)
-  return Boolean(current) || (waiting?.length ?? 0) > 0
 }

@@ -733,6 +733,16 @@ export const mutations: readonly Mutation[] = [
     },
   },
   {
+    name: 'a transaction that a session of mysql2 began by itself is taken for the one before',
+    file: 'packages/sql/src/mysql2/transaction.ts',
+    from: 'await guard.assertMarked()',
+    to: '',
+    test: {
+      file: 'packages/adapter-mysql2/test/deadlock.test.ts',
+      name: 'where the next statement begins another transaction, that one is not taken for it',
+    },
+  },
+  {
     name: 'a commit of mysql2 counts as proven whatever came after our statement',
     file: 'packages/sql/src/mysql2/transaction.ts',
     from: 'return untouched',

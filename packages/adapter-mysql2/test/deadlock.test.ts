@@ -55,6 +55,17 @@ describe('after a deadlock whose error is swallowed', () => {
     expect(await h.barrier(key.gid)).toEqual([])
   })
 
+  test('where the next statement begins another transaction, that one is not taken for it', async () => {
+    const lost = await openForTest({ session: ['set autocommit = 0'] })
+    const swallowed = lost.database.transaction(async (connection) => {
+      await order(connection, 'before the deadlock')
+      await deadlock(lost, connection)
+      await order(connection, 'after the deadlock')
+    })
+    await expect(swallowed).rejects.toMatchObject({ code: 'TRANSACTION_LOST' })
+    expect(await lost.skus()).not.toContain('after the deadlock')
+  })
+
   test('no job can be tied to a transaction of the user’s own', async () => {
     const key = await newKey(h.database)
     await begun(h, async (connection) => {

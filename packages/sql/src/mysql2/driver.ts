@@ -82,6 +82,7 @@ export function mysql2Driver<C extends Mysql2Connection>(
       let outcome: { readonly value: R } | { readonly error: unknown } | undefined
       const finish = async (work: () => Promise<R>): Promise<R> => {
         try {
+          if (!isOwn && !(await commitsAlone(connection))) await transaction.guard.mark()
           const value = await work()
           await commitOn(connection, transaction)
           outcome = { value }

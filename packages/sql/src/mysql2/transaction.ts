@@ -1,5 +1,5 @@
 import { SteppingError } from '@stepping/core'
-import { isUnreachable } from '../mysql/errors.ts'
+import { errorNumber, isUnreachable } from '../mysql/errors.ts'
 import { toLiteralText } from '../mysql/literal.ts'
 import type { SqlResult, Statement } from '../statement.ts'
 import { outcomeUnknown } from '../transaction-errors.ts'
@@ -9,6 +9,13 @@ import { askState, send } from './send.ts'
 
 /** Runs this library's statements in a transaction that is open on a connection, and watches over it. */
 export interface TransactionGuard {
+  /**
+   * Right after its begin, in a session that does not commit by itself: there the next statement after
+   * a deadlock or DDL begins another transaction, and nothing else tells the two apart.
+   */
+  mark(): Promise<void>
+  /** @throws SteppingError `TRANSACTION_LOST` when the transaction that is open is not the marked one. */
+  assertMarked(): Promise<void>
   /** @throws SteppingError `TRANSACTION_LOST` when the answer says that no transaction is open (any more). */
   execute(statement: Statement): Promise<SqlResult>
   /** @throws SteppingError `TRANSACTION_LOST` */
@@ -22,7 +29,18 @@ export interface TransactionGuard {
 
 export function guardTransaction(connection: Mysql2Connection): TransactionGuard {
   let quietAt: number | undefined
+  let marked = false
   return {
+    async mark() {
+      await send(connection, 'savepoint stepping_begin')
+      marked = true
+    },
+    async assertMarked() {
+      if (!marked) return
+      await send(connection, 'release savepoint stepping_begin').catch((error: unknown) => {
+        throw errorNumber(error) === noSavepoint ? transactionEnded() : error
+      })
+    },
     async execute(statement) {
       quietAt = undefined
       const answer = await send(connection, toLiteralText(statement))
@@ -40,9 +58,13 @@ export function guardTransaction(connection: Mysql2Connection): TransactionGuard
   }
 }
 
+const noSavepoint = 1305
+
 /** For this library's own: nobody else sends anything in it, and what ends it is DDL on purpose. */
 export function ownTransaction(connection: Mysql2Connection): TransactionGuard {
   return {
+    async mark() {},
+    async assertMarked() {},
     execute: (statement) => send(connection, toLiteralText(statement)),
     async assertOpen() {},
     isUntouched: () => true,
@@ -59,6 +81,7 @@ export async function commit(
   connection: Mysql2Connection,
   guard: TransactionGuard,
 ): Promise<boolean> {
+  await guard.assertMarked()
   if (!guard.isUntouched()) await guard.assertOpen()
   const untouched = guard.isUntouched()
   try {

@@ -1,5 +1,6 @@
 import { createStepping, defineStep, unchecked } from '@stepping/core'
 import type { AnyDatabase, CommittableContext, JobSteps, SteppingEvent } from '@stepping/core'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Crash } from './crash-points.ts'
 import type { CrashPoint } from './crash-points.ts'
 import { loadLibrary } from './libraries/index.ts'
@@ -172,6 +173,21 @@ const actions: Record<string, () => Promise<void>> = {
     }
     process.kill(process.pid, 'SIGKILL')
     await new Promise(() => {})
+  },
+
+  /** Places orders of all kinds until the process is killed, whatever fails on the way. */
+  async load() {
+    const kinds = [
+      'commit',
+      'roll back',
+      'no transaction',
+      ...(library.ownTransaction ? ['by hand', 'never submitted', 'roll back by hand'] : []),
+      ...(library.begin ? ['begin and commit'] : []),
+    ]
+    for (let n = process.pid; ; n++) {
+      await actions[kinds[n % kinds.length]!]!().catch(() => {})
+      await delay(100)
+    }
   },
 
   async settle() {

@@ -4,6 +4,7 @@ import { isSingle, scenarios, whyNot } from './cells.ts'
 import type { Cell, Scenario } from './cells.ts'
 import { deaths } from './crash-points.ts'
 import type { Row } from './library.ts'
+import { freshPlace } from './places.ts'
 import { openStage, rowsOf, unexpected } from './stage.ts'
 import type { Stage } from './stage.ts'
 import type { Trace } from './trace.ts'
@@ -22,7 +23,7 @@ export async function playCell(
   cell: Cell,
   dtm: TakenDtm | undefined,
 ): Promise<{ readonly end: Promise<Played> }> {
-  const stage = await openStage(cell, dtm)
+  const stage = await openStage(cell, { dtm, place: freshPlace })
   const did = new Map<Scenario, number>()
   try {
     await playScenarios(cell, stage, did)
@@ -48,7 +49,7 @@ async function settle(stage: Stage, did: ReadonlyMap<Scenario, number>): Promise
 /** In as few processes as their deaths allow. */
 async function playScenarios(cell: Cell, stage: Stage, did: Map<Scenario, number>): Promise<void> {
   const isWanted = (scenario: Scenario): boolean => whyNot(cell, scenario) === undefined
-  const first = stage.run({ DO: ['migrate', ...scenarios.filter(isWanted)].join(',') })
+  const first = stage.run({ DO: ['migrate', ...scenarios.filter(isWanted)].join(',') }, 0)
   await first.line((line) => line === 'ready')
   for (const line of first.lines) {
     const [, name, ms] = /^did (.*) (\d+)$/.exec(line) ?? []
@@ -57,12 +58,12 @@ async function playScenarios(cell: Cell, stage: Stage, did: Map<Scenario, number
   expect(unexpected(first)).toEqual([])
   const isAlone = isSingle(cell.library) || (cell.store !== undefined && isSingle(cell.store))
   if (isAlone) await kill(first)
-  let isFirst = true
-  for (const death of deaths) {
+  for (const [n, death] of deaths.entries()) {
     const points = death.filter((point) => isWanted(`crash ${point}`))
     const begin = performance.now()
     // Two processes work while it places its order.
-    const child = stage.run({ DO: isFirst ? 'commit,crash' : 'crash', CRASH: points.join(';') })
+    const doing = { DO: n === 0 ? 'commit,crash' : 'crash', CRASH: points.join(';') }
+    const child = stage.run(doing, n + 1)
     const { signal } = await child.exit
     if (signal !== 'SIGKILL') {
       throw new Error(
@@ -71,8 +72,7 @@ async function playScenarios(cell: Cell, stage: Stage, did: Map<Scenario, number
     }
     const ms = Math.round(performance.now() - begin)
     for (const point of points) did.set(`crash ${point}`, ms)
-    if (isFirst && isWanted('two workers')) did.set('two workers', ms)
-    isFirst = false
+    if (n === 0 && isWanted('two workers')) did.set('two workers', ms)
   }
   await kill(first)
 }

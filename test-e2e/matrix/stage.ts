@@ -5,40 +5,57 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AppEnvironment } from './app.ts'
 import type { Cell } from './cells.ts'
-import { deaths } from './crash-points.ts'
 import { productOf } from './libraries/index.ts'
-import type { Row, Table } from './library.ts'
-import { freshPlace } from './places.ts'
+import type { Product, Row, Table } from './library.ts'
+import type { Place } from './places.ts'
 import { readTraces } from './trace.ts'
 import type { Trace } from './trace.ts'
 
-type StageEnvironment = Pick<AppEnvironment, 'DO' | 'CRASH'>
+/** What a cell needs around it. */
+export interface Surroundings {
+  readonly dtm: Pick<TakenDtm, 'url' | 'callbackHost'> | undefined
+  /** An empty database of the product, which nobody else uses. */
+  place(product: Product, label: string): Promise<Place>
+}
 
 /** The databases of one cell, and the processes that play in it. */
 export interface Stage {
-  run(env: StageEnvironment): Child
+  /**
+   * DTM calls a job's steps where the process listened that added it: at its door, one of `doors`. What is to die has
+   * one of its own, or another process would be called instead. Default: at all of them.
+   */
+  run(env: Pick<AppEnvironment, 'DO' | 'CRASH'>, door?: number): Child
   traces(): Trace[]
   /** Until then the cell's databases are kept. */
   close(): Promise<void>
 }
 
+/** How many there are. */
+export const doors = 4
+
 export async function openStage(
   { name, tm, library, store }: Cell,
-  dtm: TakenDtm | undefined,
+  { dtm, place }: Surroundings,
 ): Promise<Stage> {
-  const orders = await freshPlace(productOf(library), name)
-  const jobs = store && (await freshPlace(productOf(store), `${name} store`))
-  const doors = dtm && (await openDoors(dtm))
+  const orders = await place(productOf(library), name)
+  const jobs = store && (await place(productOf(store), `${name} store`))
+  const urls: string[] = []
+  for (let door = 0; dtm && door < doors; door++) {
+    urls.push(`http://${dtm.callbackHost}:${await freePort()}/stepping`)
+  }
   const trace = join(tmpdir(), `stepping-trace-${crypto.randomUUID()}`)
   return {
-    run: (env) =>
+    run: (env, door) =>
       runChild(new URL('./app.ts', import.meta.url), {
         env: {
           LIBRARY: library,
           URL: orders.url,
           TM: tm,
           ...(store && jobs && { STORE_LIBRARY: store, STORE_URL: jobs.url }),
-          ...doors?.for(env),
+          ...(dtm && {
+            DTM_SERVER: dtm.url,
+            CALLBACK_URLS: (door === undefined ? urls : [urls[door]]).join(','),
+          }),
           TRACE: trace,
           ...env,
         },
@@ -48,28 +65,6 @@ export async function openStage(
       await rm(trace, { force: true })
       await orders.drop()
       await jobs?.drop()
-    },
-  }
-}
-
-/**
- * DTM calls a job's steps where the process listened that added it. Those that die have a door of their own
- * each, or another process would be called instead; the last process listens at all.
- */
-async function openDoors(dtm: TakenDtm): Promise<{
-  for(env: StageEnvironment): Pick<AppEnvironment, 'DTM_SERVER' | 'CALLBACK_URLS'>
-}> {
-  const open = async (): Promise<string> =>
-    `http://${dtm.callbackHost}:${await freePort()}/stepping`
-  const common = await open()
-  const ofDying: string[] = []
-  for (const _ of deaths) ofDying.push(await open())
-  return {
-    for({ CRASH, DO = '' }) {
-      const urls = CRASH
-        ? [ofDying[deaths.findIndex((points) => points.some((point) => CRASH.includes(point)))]]
-        : [common, ...(DO.startsWith('settle') ? ofDying : [])]
-      return { DTM_SERVER: dtm.url, CALLBACK_URLS: urls.join(',') }
     },
   }
 }

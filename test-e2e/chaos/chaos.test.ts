@@ -1,0 +1,42 @@
+import { describe, expect, test } from 'vitest'
+import { cells } from '../matrix/cells.ts'
+import { judge } from './judge.ts'
+import type { Verdict } from './judge.ts'
+import { playChaos } from './play.ts'
+
+const durationMs = Number(process.env['CHAOS_MINUTES'] ?? 0.5) * 60_000
+const seed = Number(process.env['CHAOS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+const only = process.env['CHAOS_CELLS'] ?? ''
+
+/** Every cell of the matrix at once, beside servers that are killed, networks that break, and apps that die. */
+const wanted = cells.filter(({ name }) => name.includes(only))
+
+describe(`chaos, CHAOS_SEED=${seed}`, () => {
+  const verdicts = new Map<string, Verdict>()
+
+  test('is played to its end', { timeout: durationMs + 600_000 }, async () => {
+    const began = performance.now()
+    const log = (line: string): void =>
+      console.log(`${((performance.now() - began) / 1_000).toFixed(1)} s: ${line}`)
+    const evidence = await playChaos(wanted, { seed, durationMs, log })
+    for (const [cell, each] of evidence) verdicts.set(cell.name, judge(each))
+    for (const [name, { committed, notCommitted }] of verdicts) {
+      log(`${name}: ${committed} orders committed, ${notCommitted} not`)
+    }
+  })
+
+  test.each(wanted)('$name does what was committed, once, and nothing else', ({ name }) => {
+    const verdict = verdicts.get(name)
+    expect(verdict, 'it was not played').toBeDefined()
+    expect(verdict!.faults).toEqual([])
+    expect(verdict!.committed).toBeGreaterThan(0)
+  })
+
+  test.each(['self-tm', 'dtm'])('at least 200 jobs of %s were played', (family) => {
+    const jobs = wanted
+      .filter(({ tm }) => tm.startsWith(family))
+      .map(({ name }) => verdicts.get(name)!)
+      .reduce((sum, { committed, notCommitted }) => sum + committed + notCommitted, 0)
+    expect(jobs).toBeGreaterThanOrEqual(only ? 1 : 200)
+  })
+})

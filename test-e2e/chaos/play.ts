@@ -1,0 +1,124 @@
+import type { Child } from '@stepping/test-support'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Cell } from '../matrix/cells.ts'
+import { openStage, rowsOf } from '../matrix/stage.ts'
+import type { Stage } from '../matrix/stage.ts'
+import type { Evidence } from './judge.ts'
+import { planOf } from './plan.ts'
+import type { Blow } from './plan.ts'
+import { closeServers, openServers, surroundingsOf } from './servers.ts'
+import type { ServerName, Servers } from './servers.ts'
+
+/** An app of a cell that places orders and runs steps, and is started again whenever it ends. */
+interface App {
+  readonly stage: Stage
+  kill(): void
+  stop(): Promise<void>
+}
+
+/** Has all cells work while servers, networks and apps fail, then heals everything and waits until all is done. */
+export async function playChaos(
+  cells: readonly Cell[],
+  { seed, durationMs, log }: { seed: number; durationMs: number; log: (line: string) => void },
+): Promise<ReadonlyMap<Cell, Evidence>> {
+  const servers = await openServers()
+  try {
+    const surroundings = surroundingsOf(servers)
+    const apps: App[] = []
+    for (const cell of cells) apps.push(await openApp(await openStage(cell, surroundings)))
+    log(`${apps.length} apps are at work; seed ${seed}, for ${durationMs / 1_000} s`)
+    await strike(planOf(seed, durationMs, apps.length), servers, apps, log)
+    await Promise.all(apps.map((app) => app.stop()))
+    log('everything is healed; what is left is done')
+    const evidence = await inTurns(apps, 8, async ({ stage }) => await settled(stage))
+    await Promise.all(apps.map(({ stage }) => stage.close()))
+    return new Map(cells.map((cell, n) => [cell, evidence[n]!]))
+  } finally {
+    await closeServers(servers)
+  }
+}
+
+async function openApp(stage: Stage): Promise<App> {
+  const door = 0
+  let isStopped = false
+  let child: Child = stage.run({ DO: 'migrate,load' }, door)
+  await child.line((line) => line.startsWith('did migrate'))
+  const running = (async () => {
+    for (;;) {
+      await child.exit
+      if (isStopped) return
+      // It may be that it cannot start: a server is away.
+      await delay(100)
+      child = stage.run({ DO: 'load' }, door)
+    }
+  })()
+  return {
+    stage,
+    kill: () => child.kill(),
+    async stop() {
+      isStopped = true
+      child.kill()
+      await running
+    },
+  }
+}
+
+async function strike(
+  plan: readonly Blow[],
+  servers: Servers,
+  apps: readonly App[],
+  log: (line: string) => void,
+): Promise<void> {
+  const began = performance.now()
+  /** What happens to one server happens one after another. */
+  const repairs = new Map<ServerName, Promise<void>>()
+  for (const blow of plan) {
+    await delay(Math.max(0, blow.atMs - (performance.now() - began)))
+    if (blow.what === 'kill app') {
+      log(`kills app ${blow.app}`)
+      apps[blow.app]!.kill()
+      continue
+    }
+    const { server, what, forMs } = blow
+    const before = repairs.get(server) ?? Promise.resolve()
+    repairs.set(
+      server,
+      before.then(async () => {
+        log(`${what}: ${server}, for ${forMs} ms`)
+        const { network, kill, start } = servers[server]
+        if (what === 'kill server') await kill()
+        if (what === 'cut network') network.cut()
+        if (what === 'silence network') network.silence()
+        await delay(forMs)
+        if (what === 'kill server') await start()
+        else network.heal()
+      }),
+    )
+  }
+  await Promise.all(repairs.values())
+}
+
+async function settled(stage: Stage): Promise<Evidence> {
+  const last = stage.run({ DO: 'settle,rows,close' })
+  const orders = await rowsOf(last, 'orders')
+  const ledger = await rowsOf(last, 'ledger')
+  await last.exit
+  return { orders, ledger, traces: stage.traces() }
+}
+
+/** Of so many at once: each is a process. */
+async function inTurns<T, R>(
+  items: readonly T[],
+  atOnce: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = []
+  const rest = [...items.entries()]
+  const worker = async (): Promise<void> => {
+    for (let next = rest.shift(); next !== undefined; next = rest.shift()) {
+      results[next[0]] = await work(next[1])
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, worker))
+  return results
+}

@@ -1,0 +1,95 @@
+import {
+  freshDatabase,
+  freshMongoDatabase,
+  freshMysqlDatabase,
+  startDtm,
+  startMariadb,
+  startMongo,
+  startPostgres,
+} from '@stepping/test-support'
+import type { Product } from '../matrix/library.ts'
+import { freshPlace } from '../matrix/places.ts'
+import type { Place } from '../matrix/places.ts'
+import type { Surroundings } from '../matrix/stage.ts'
+import { openProxy } from './proxy.ts'
+import type { Proxy } from './proxy.ts'
+
+export const serverNames = ['postgres', 'mysql', 'mongodb', 'dtm'] as const
+export type ServerName = (typeof serverNames)[number]
+
+/** A server that may be killed, and the network before it. */
+export interface Server {
+  readonly url: string
+  readonly network: Proxy
+  kill(): Promise<void>
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+export type Servers = Readonly<Record<ServerName, Server>>
+
+/** What was acknowledged is on the disk: a server that is killed forgets nothing. */
+export async function openServers(): Promise<Servers> {
+  const [postgres, mysql, mongodb, dtm] = await Promise.all([
+    startPostgres({ durable: true }),
+    startMariadb({ durable: true }),
+    startMongo(),
+    startDtm(),
+  ])
+  return {
+    postgres: await behindProxy(postgres),
+    mysql: await behindProxy(mysql),
+    mongodb: await behindProxy(mongodb),
+    dtm: await behindProxy(dtm),
+  }
+}
+
+async function behindProxy(server: Omit<Server, 'network'>): Promise<Server> {
+  return Object.assign(server, { network: await openProxy(Number(new URL(server.url).port)) })
+}
+
+export async function closeServers(servers: Servers): Promise<void> {
+  for (const name of serverNames) {
+    await servers[name].stop()
+    await servers[name].network.close()
+  }
+}
+
+/** Apps reach all servers through their networks. */
+export function surroundingsOf(servers: Servers): Surroundings {
+  return {
+    dtm: { url: through(servers.dtm, servers.dtm.url), callbackHost: '127.0.0.1' },
+    place: (product, label) => placeOn(servers, product, label),
+  }
+}
+
+async function placeOn(servers: Servers, product: Product, label: string): Promise<Place> {
+  // The databases go with their servers.
+  const drop = async (): Promise<void> => {}
+  switch (product) {
+    case 'postgres': {
+      const { url } = await freshDatabase(servers.postgres.url, label)
+      return { url: through(servers.postgres, url), drop }
+    }
+    case 'mysql': {
+      const { url } = await freshMysqlDatabase(servers.mysql.url, label)
+      return { url: through(servers.mysql, url), drop }
+    }
+    case 'mongodb': {
+      const { url } = freshMongoDatabase(servers.mongodb.url, label)
+      const direct = new URL(through(servers.mongodb, url))
+      // Asked for its replica set, the server names its own address.
+      direct.search = '?directConnection=true'
+      return { url: direct.href, drop }
+    }
+    case 'pglite':
+    case 'sqlite':
+      return await freshPlace(product, label)
+  }
+}
+
+function through({ network }: Server, url: string): string {
+  const proxied = new URL(url)
+  proxied.port = `${network.port}`
+  return proxied.href.replace(/\/$/, '')
+}

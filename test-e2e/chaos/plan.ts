@@ -2,15 +2,17 @@ import { Random } from '../simulation/random.ts'
 import { serverNames } from './servers.ts'
 import type { ServerName } from './servers.ts'
 
-/** What happens to the servers and the apps, and when. */
-export type Blow = { readonly atMs: number } & (
-  | { readonly what: 'kill app'; readonly app: number }
-  | {
-      readonly what: 'kill server' | 'cut network' | 'silence network'
-      readonly server: ServerName
-      readonly forMs: number
-    }
-)
+/** What happens to a server or an app, and when. */
+export type Blow =
+  | ServerBlow
+  | { readonly what: 'kill app'; readonly atMs: number; readonly app: number }
+
+export interface ServerBlow {
+  readonly what: 'kill server' | 'cut network' | 'silence network'
+  readonly atMs: number
+  readonly server: ServerName
+  readonly forMs: number
+}
 
 /**
  * The same blows for the same arguments. Each server is killed at least once, each of its networks is cut, and each app

@@ -5,9 +5,9 @@ import { openStage, rowsOf } from '../matrix/stage.ts'
 import type { Stage } from '../matrix/stage.ts'
 import type { Evidence } from './judge.ts'
 import { planOf } from './plan.ts'
-import type { Blow } from './plan.ts'
+import type { Blow, ServerBlow } from './plan.ts'
 import { closeServers, openServers, surroundingsOf } from './servers.ts'
-import type { ServerName, Servers } from './servers.ts'
+import type { Server, ServerName, Servers } from './servers.ts'
 
 /** An app of a cell that places orders and runs steps, and is started again whenever it ends. */
 interface App {
@@ -24,13 +24,14 @@ export async function playChaos(
   const servers = await openServers()
   try {
     const surroundings = surroundingsOf(servers)
-    const apps: App[] = []
-    for (const cell of cells) apps.push(await openApp(await openStage(cell, surroundings)))
+    const apps = await inTurns(cells, 4, async (cell) =>
+      openApp(await openStage(cell, surroundings), restMs(cell, cells)),
+    )
     log(`${apps.length} apps are at work; seed ${seed}, for ${durationMs / 1_000} s`)
     await strike(planOf(seed, durationMs, apps.length), servers, apps, log)
     await Promise.all(apps.map((app) => app.stop()))
     log('everything is healed; what is left is done')
-    const evidence = await inTurns(apps, 8, async ({ stage }) => await settled(stage))
+    const evidence = await inTurns(apps, 6, async ({ stage }) => await settled(stage))
     await Promise.all(apps.map(({ stage }) => stage.close()))
     return new Map(cells.map((cell, n) => [cell, evidence[n]!]))
   } finally {
@@ -38,10 +39,20 @@ export async function playChaos(
   }
 }
 
-async function openApp(stage: Stage): Promise<App> {
+/** Of all apps together: what two cores do easily, so that it is the blows that disturb. */
+const msPerOrder = 25
+
+/** Each transaction manager is given as many. */
+function restMs(cell: Cell, cells: readonly Cell[]): number {
+  const isDtm = cell.tm === 'dtm'
+  return 2 * msPerOrder * cells.filter(({ tm }) => (tm === 'dtm') === isDtm).length
+}
+
+async function openApp(stage: Stage, everyMs: number): Promise<App> {
   const door = 0
+  const load = { DO: 'load', LOAD_EVERY_MS: `${everyMs}` }
   let isStopped = false
-  let child: Child = stage.run({ DO: 'migrate,load' }, door)
+  let child: Child = stage.run({ ...load, DO: 'migrate,load' }, door)
   await child.line((line) => line.startsWith('did migrate'))
   const running = (async () => {
     for (;;) {
@@ -49,7 +60,7 @@ async function openApp(stage: Stage): Promise<App> {
       if (isStopped) return
       // It may be that it cannot start: a server is away.
       await delay(100)
-      child = stage.run({ DO: 'load' }, door)
+      child = stage.run(load, door)
     }
   })()
   return {
@@ -79,23 +90,24 @@ async function strike(
       apps[blow.app]!.kill()
       continue
     }
-    const { server, what, forMs } = blow
-    const before = repairs.get(server) ?? Promise.resolve()
-    repairs.set(
-      server,
-      before.then(async () => {
-        log(`${what}: ${server}, for ${forMs} ms`)
-        const { network, kill, start } = servers[server]
-        if (what === 'kill server') await kill()
-        if (what === 'cut network') network.cut()
-        if (what === 'silence network') network.silence()
-        await delay(forMs)
-        if (what === 'kill server') await start()
-        else network.heal()
-      }),
-    )
+    log(`${blow.what}: ${blow.server}, for ${blow.forMs} ms`)
+    repairs.set(blow.server, hit(servers[blow.server], blow, repairs.get(blow.server)))
   }
   await Promise.all(repairs.values())
+}
+
+async function hit(
+  server: Server,
+  { what, forMs }: ServerBlow,
+  repaired: Promise<void> | undefined,
+): Promise<void> {
+  await repaired
+  if (what === 'kill server') await server.kill()
+  if (what === 'cut network') server.network.cut()
+  if (what === 'silence network') server.network.silence()
+  await delay(forMs)
+  if (what === 'kill server') await server.start()
+  else server.network.heal()
 }
 
 async function settled(stage: Stage): Promise<Evidence> {

@@ -26,6 +26,8 @@ export interface AppEnvironment {
   DO?: string
   /** Where `crash` dies, by a semicolon each. */
   CRASH?: string
+  /** How long `load` rests after each order. */
+  LOAD_EVERY_MS?: string
 }
 
 const env = process.env as unknown as AppEnvironment
@@ -186,7 +188,7 @@ const actions: Record<string, () => Promise<void>> = {
     ]
     for (let n = process.pid; ; n++) {
       await actions[kinds[n % kinds.length]!]!().catch(() => {})
-      await delay(100)
+      await delay(Number(env.LOAD_EVERY_MS))
     }
   },
 

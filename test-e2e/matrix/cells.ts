@@ -44,7 +44,8 @@ const one: Readonly<Partial<Record<Product, LibraryName>>> = {
   mongodb: 'mongodb',
 }
 
-const representatives = Object.values(one)
+/** One library of each product: what holds for their databases can be shown with them alone. */
+export const representatives: readonly LibraryName[] = Object.values(one)
 
 function storesFor(library: LibraryName): readonly LibraryName[] {
   if (representatives.includes(library)) return representatives.filter((each) => each !== library)

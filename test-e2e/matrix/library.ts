@@ -26,6 +26,10 @@ export interface OpenLibrary<Tx = unknown> {
   /** A transaction that the library's own call opens and commits (form 3); absent where it cannot be used. */
   ownTransaction?<R>(work: (tx: Tx, context: DbContext) => Promise<R>): Promise<R>
   /** A transaction that the job commits (form 4); absent where the library has none. */
-  begin?(): Promise<{ tx: Tx; end(): Promise<void> }>
+  begin?(): Promise<{
+    tx: Tx
+    /** Rolls back, unless the job committed, and gives the connection back. */
+    end(): Promise<void>
+  }>
   close(): Promise<void>
 }

@@ -15,7 +15,7 @@ import type { Trace } from './trace.ts'
 export interface Surroundings {
   readonly dtm: Pick<TakenDtm, 'url' | 'callbackHost'> | undefined
   /** An empty database of the product, which nobody else uses. */
-  place(product: Product, label: string): Promise<Place>
+  readonly place: (product: Product, label: string) => Promise<Place>
 }
 
 /** The databases of one cell, and the processes that play in it. */
@@ -24,14 +24,13 @@ export interface Stage {
    * DTM calls a job's steps where the process listened that added it: at its door, one of `doors`. What is to die has
    * one of its own, or another process would be called instead. Default: at all of them.
    */
-  run(env: Pick<AppEnvironment, 'DO' | 'CRASH'>, door?: number): Child
+  run(env: Pick<AppEnvironment, 'DO' | 'CRASH' | 'LOAD_EVERY_MS'>, door?: number): Child
   traces(): Trace[]
   /** Until then the cell's databases are kept. */
   close(): Promise<void>
 }
 
-/** How many there are. */
-export const doors = 4
+const doors = 4
 
 export async function openStage(
   { name, tm, library, store }: Cell,
@@ -39,10 +38,7 @@ export async function openStage(
 ): Promise<Stage> {
   const orders = await place(productOf(library), name)
   const jobs = store && (await place(productOf(store), `${name} store`))
-  const urls: string[] = []
-  for (let door = 0; dtm && door < doors; door++) {
-    urls.push(`http://${dtm.callbackHost}:${await freePort()}/stepping`)
-  }
+  const urls = dtm ? await urlsAt(dtm.callbackHost) : []
   const trace = join(tmpdir(), `stepping-trace-${crypto.randomUUID()}`)
   return {
     run: (env, door) =>
@@ -67,6 +63,12 @@ export async function openStage(
       await jobs?.drop()
     },
   }
+}
+
+async function urlsAt(host: string): Promise<readonly string[]> {
+  const urls: string[] = []
+  for (let door = 0; door < doors; door++) urls.push(`http://${host}:${await freePort()}/stepping`)
+  return urls
 }
 
 /** The rows that a process printed for `rows`. */

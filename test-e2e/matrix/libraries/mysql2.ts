@@ -39,7 +39,11 @@ export const mysql2Pool: Library = {
       async begin() {
         const connection = await pool.getConnection()
         await connection.beginTransaction()
-        return { tx: connection, end: async () => connection.release() }
+        const end = async (): Promise<void> => {
+          await connection.rollback().catch(() => {})
+          connection.release()
+        }
+        return { tx: connection, end }
       },
       close: () => pool.end(),
     }

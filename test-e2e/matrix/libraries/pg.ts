@@ -36,7 +36,11 @@ export const nodePostgres: Library = {
       async begin() {
         const client = await pool.connect()
         await client.query('begin')
-        return { tx: client, end: async () => client.release() }
+        const end = async (): Promise<void> => {
+          await client.query('rollback').catch(() => {})
+          client.release()
+        }
+        return { tx: client, end }
       },
       close: () => pool.end(),
     }

@@ -28,7 +28,10 @@ async function opened(db: Sequelize, name = 'orders'): Promise<OpenLibrary> {
       await db.query<Row>(`select gid, what from ${table}`, { type: QueryTypes.SELECT }),
     ownTransaction: async (work) =>
       await db.transaction((transaction) => work(transaction, database.context(transaction))),
-    begin: async () => ({ tx: await db.transaction(), end: async () => {} }),
+    async begin() {
+      const tx = await db.transaction()
+      return { tx, end: () => tx.rollback().catch(() => {}) }
+    },
     close: () => db.close(),
   }
   return library

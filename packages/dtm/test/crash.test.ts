@@ -45,13 +45,15 @@ const scenes: readonly Scene[] = [
   { dies: 'after a step, before DTM hears of it', ...repeated },
 ]
 
-describe('an app that is killed', () => {
+describe.each(['HTTP', 'gRPC'] as const)('an app that is killed, called by %s,', (transport) => {
   const gids = new Map<Scene, string>()
 
   test('is played to the end, in every scene', { timeout: 240_000 }, async () => {
     const played = scenes.map(async (scene, n) => {
       // A door of its own for each, at which DTM knocks again when the app is back.
-      const run = (env: Partial<ShopEnvironment> = {}): Child => runShop(32_000 + n, env)
+      const port = (transport === 'gRPC' ? 32_050 : 32_000) + n
+      const grpc = transport === 'gRPC' ? { GRPC: server.grpc } : {}
+      const run = (env: Partial<ShopEnvironment> = {}): Child => runShop(port, { ...grpc, ...env })
       const gid = await placeAndDie(run({ CRASH: scene.dies, PLACE: '1' }))
       gids.set(scene, gid)
       if (scene.diesAgain) await ended(run({ CRASH: scene.diesAgain }))
@@ -111,5 +113,5 @@ async function statusOf(gid: string): Promise<string | undefined> {
 }
 
 async function over(gid: string, status: string | undefined): Promise<void> {
-  await vi.waitFor(async () => expect(await statusOf(gid)).toBe(status), { timeout: 60_000 })
+  await vi.waitFor(async () => expect(await statusOf(gid)).toBe(status), { timeout: 120_000 })
 }

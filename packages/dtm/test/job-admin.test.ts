@@ -175,8 +175,8 @@ describe.each([
 
   test('old rows of jobs that are over go, and those of others stay', async () => {
     const app = await open()
-    const { gid: over } = await placed(app)
-    await app.finished(over)
+    const { gid: finished } = await placed(app)
+    await app.finished(finished)
     await orders.query(`update stepping.barrier set create_time = create_time - interval '3 days'`)
     await orders.query(
       `insert into stepping.barrier (trans_type, gid, branch_id, op, barrier_id, reason, create_time)
@@ -185,7 +185,7 @@ describe.each([
     await app.stepping.jobs.prune()
     const left = await orders.query('select gid from stepping.barrier')
     expect(left.map(({ gid }) => gid)).toContain('of-somebody-else')
-    expect(left.map(({ gid }) => gid)).not.toContain(over)
+    expect(left.map(({ gid }) => gid)).not.toContain(finished)
   })
 
   async function placed(app: App): Promise<{ gid: string }> {

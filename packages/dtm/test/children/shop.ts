@@ -1,11 +1,17 @@
 import { createServer } from 'node:http'
+import { ResponderBuilder, Server, ServerCredentials, ServerInterceptingCall } from '@grpc/grpc-js'
+import type { ServerInterceptor } from '@grpc/grpc-js'
 import { drizzlePostgres } from '@stepping/adapter-drizzle'
 import { createStepping, defineStep } from '@stepping/core'
 import type { TransactionManager } from '@stepping/core'
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { Pool } from 'pg'
+import { dtmGrpc } from '../../src/grpc/index.ts'
+import type { DtmGrpc } from '../../src/grpc/index.ts'
+import { paths } from '../../src/grpc/service.ts'
 import { dtm, toNodeListener } from '../../src/index.ts'
+import type { Dtm } from '../../src/index.ts'
 import { secret } from '../secret.ts'
 
 /** Between two lines of what an app does; see docs/dtm.md. */
@@ -22,6 +28,8 @@ export type CrashPoint =
 /** A small app that takes one order, if it is told to, and dies where its environment says. */
 export interface ShopEnvironment {
   SERVER: string
+  /** Of DTM's gRPC API: messages then go over gRPC, both ways. */
+  GRPC?: string
   ORDERS_URL: string
   PORT: string
   CRASH?: CrashPoint
@@ -66,18 +74,50 @@ const steps = ['First', 'Second'].map((name) =>
   }),
 )
 
-const tm = dtm({
-  server: env.SERVER,
-  callbackUrl: `http://127.0.0.1:${env.PORT}/stepping`,
-  secrets: [secret],
-})
-const listener = toNodeListener(async (request) => {
-  const response = await tm.handler(request)
-  if (request.method === 'POST') await at('after a step, before DTM hears of it')
+async function beforeAnswer(of: 'step' | 'question'): Promise<void> {
+  if (of === 'step') await at('after a step, before DTM hears of it')
   else await at('after an answer to query prepared, before DTM hears of it')
-  return response
-})
-createServer(listener).listen(Number(env.PORT), '127.0.0.1')
+}
+
+const tm = env.GRPC ? await overGrpc(env.GRPC) : overHttp()
+
+function overHttp(): Dtm {
+  const callbackUrl = `http://127.0.0.1:${env.PORT}/stepping`
+  const http = dtm({ server: env.SERVER, callbackUrl, secrets: [secret] })
+  const listener = toNodeListener(async (request) => {
+    const response = await http.handler(request)
+    await beforeAnswer(request.method === 'POST' ? 'step' : 'question')
+    return response
+  })
+  createServer(listener).listen(Number(env.PORT), '127.0.0.1')
+  return http
+}
+
+function dyingBeforeAnswers(...[{ path }, call]: Parameters<ServerInterceptor>) {
+  const of = path === paths.runStep ? 'step' : 'question'
+  const responder = new ResponderBuilder()
+  responder.withSendStatus((status, next) => {
+    const send = async (): Promise<void> => {
+      await beforeAnswer(of)
+      next(status)
+    }
+    void send()
+  })
+  return new ServerInterceptingCall(call, responder.build())
+}
+
+async function overGrpc(grpcServer: string): Promise<DtmGrpc> {
+  const callbackAddress = `127.0.0.1:${env.PORT}`
+  const grpc = dtmGrpc({ server: env.SERVER, grpcServer, callbackAddress, secrets: [secret] })
+  const server = new Server({ interceptors: [dyingBeforeAnswers] })
+  grpc.addTo(server)
+  const bound = Promise.withResolvers<void>()
+  server.bindAsync(callbackAddress, ServerCredentials.createInsecure(), (error) =>
+    error ? bound.reject(error) : bound.resolve(),
+  )
+  await bound.promise
+  return grpc
+}
 
 const dying: TransactionManager = {
   kind: tm.kind,

@@ -7,35 +7,35 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { allScenarios, cells, whyNot } from '../test-e2e/matrix/cells.ts'
+import { notPlayed, readReport } from '../test-e2e/matrix/report.ts'
 import type { Result } from '../test-e2e/matrix/report.ts'
 
 const words = process.argv.slice(2).join(' ')
 const folder = await mkdtemp(join(tmpdir(), 'stepping-matrix-'))
-const file = join(folder, 'results')
-await writeFile(file, '')
+const file = join(folder, 'report')
 const passed = await play()
-const lines = (await readFile(file, 'utf8')).split('\n').filter(Boolean)
+const report = readReport(file)
 await rm(folder, { recursive: true })
-const results = lines.map((line) => JSON.parse(line) as Result)
 
 const wanted = cells.filter(({ name }) => name.includes(words))
 const table = tableOf()
 console.log(table)
-const missing = wanted.flatMap((cell) =>
-  allScenarios
-    .filter((scenario) => whyNot(cell, scenario) === undefined && !resultOf(cell.name, scenario))
-    .map((scenario) => `${cell.name}: ${scenario}`),
-)
+const missing = notPlayed(report, words)
 for (const each of missing) console.log(`not passed: ${each}`)
 const complete = passed && missing.length === 0
-if (complete && words === '') await writeFile('docs/matrix.md', page())
+if (complete && words === '') {
+  await writeFile('docs/matrix.md', await page())
+  await new Promise((resolve) =>
+    spawn('pnpm', ['exec', 'oxfmt', 'docs/matrix.md']).once('close', resolve),
+  )
+}
 console.log(
-  `${results.length} scenarios in ${wanted.length} cells passed, ${missing.length} did not`,
+  `${report.results.length} scenarios in ${wanted.length} cells passed, ${missing.length} did not`,
 )
 process.exitCode = complete ? 0 : 1
 
 async function play(): Promise<boolean> {
-  const args = ['exec', 'vitest', 'run', '--project', 'db', 'test-e2e/matrix']
+  const args = ['run', 'test:db', 'test-e2e/matrix']
   const child = spawn('pnpm', args, {
     env: { ...process.env, MATRIX: words, MATRIX_REPORT: file },
     stdio: 'inherit',
@@ -47,7 +47,7 @@ async function play(): Promise<boolean> {
 }
 
 function resultOf(cell: string, scenario: string): Result | undefined {
-  return results.find((each) => each.cell === cell && each.scenario === scenario)
+  return report.results.find((each) => each.cell === cell && each.scenario === scenario)
 }
 
 /** A row per cell, a column per scenario; a letter where the committed list says why there is nothing to play. */
@@ -59,7 +59,7 @@ function tableOf(): string {
       if (reason !== undefined) return letterOf(reason)
       return resultOf(cell.name, scenario) ? '✓' : '✗'
     })
-    const ms = results
+    const ms = report.results
       .filter((each) => each.cell === cell.name)
       .reduce((sum, each) => sum + each.ms, 0)
     return [cell.name, ...marks, (ms / 1_000).toFixed(1)]
@@ -76,7 +76,7 @@ function reasons(): string[] {
   return [...new Set(all.filter((reason) => reason !== undefined))]
 }
 
-function page(): string {
+async function page(): Promise<string> {
   return `# The matrix
 
 Each transaction manager with each library on each database, through every scenario and every crash. Written
@@ -87,6 +87,8 @@ A crash is a SIGKILL that the process sends to itself while a job of its own sta
 has had each of its steps, in order, and their effects through \`once\` exactly once; what rolled back has
 had none.
 
+The servers: ${report.servers.join(', ')}. The libraries: ${(await libraryVersions()).join(', ')}.
+
 ${table}
 
 Not played, and why:
@@ -95,4 +97,16 @@ ${reasons()
   .map((reason) => `- ${letterOf(reason)}: ${reason}`)
   .join('\n')}
 `
+}
+
+async function libraryVersions(): Promise<string[]> {
+  const names = ['pg', 'postgres', '@electric-sql/pglite', 'mysql2', 'better-sqlite3']
+  names.push('@libsql/client', 'mongodb', 'drizzle-orm', 'sequelize')
+  return await Promise.all(
+    names.map(async (name) => {
+      const manifest = await readFile(`test-e2e/node_modules/${name}/package.json`, 'utf8')
+      const { version } = JSON.parse(manifest) as { version: string }
+      return `${name} ${version}`
+    }),
+  )
 }

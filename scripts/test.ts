@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { notPlayed, readReport } from '../test-e2e/matrix/report.ts'
 
 const checks = ['format:check', 'lint', 'typecheck', 'build', 'check:docs']
 const tests = ['test:unit', 'test:simulation', 'test:db']
@@ -16,9 +17,15 @@ const packages = ['check:packages', 'check:install']
 const failedPhases: string[] = []
 const counts = { passed: 0, failed: 0, skipped: 0 }
 const folder = await mkdtemp(join(tmpdir(), 'stepping-test-'))
+const matrixReport = join(folder, 'matrix')
 try {
   for (const script of checks) await phase(script, quiet)
   for (const script of tests) await phase(script, counted)
+  await phase('every cell of the matrix was played', async () => {
+    const missing = notPlayed(readReport(matrixReport))
+    for (const each of missing) console.log(`\nnot passed: ${each}`)
+    return missing.length === 0
+  })
   await phase('mutations', quiet)
   for (const script of [...examples, ...packages]) await phase(script, quiet)
 } finally {
@@ -76,7 +83,7 @@ async function pnpmRun(
   stdio: 'pipe' | 'inherit',
 ): Promise<{ passed: boolean; output: string }> {
   const child = spawn('pnpm', ['run', ...args], {
-    env: { ...process.env, DO_NOT_TRACK: '1' },
+    env: { ...process.env, DO_NOT_TRACK: '1', MATRIX_REPORT: matrixReport },
     stdio: ['ignore', stdio, stdio],
   })
   let output = ''

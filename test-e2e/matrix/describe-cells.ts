@@ -5,6 +5,8 @@ import { cells } from './cells.ts'
 import { judgeCell } from './judge-cell.ts'
 import { productOf } from './libraries/index.ts'
 import type { Product } from './library.ts'
+import { reportServer } from './report.ts'
+import { dtmVersion, serverVersion } from './server-version.ts'
 import { playCell } from './play-cell.ts'
 import type { Played } from './play-cell.ts'
 
@@ -20,7 +22,12 @@ export function describeCellsOn(product: Product): void {
     let dtm: TakenDtm | undefined
 
     beforeAll(async () => {
-      if (wanted.some(({ tm }) => tm === 'dtm')) dtm = await takeDtm()
+      const version = await serverVersion(product)
+      if (version) reportServer(version)
+      if (wanted.some(({ tm }) => tm === 'dtm')) {
+        dtm = await takeDtm()
+        reportServer(await dtmVersion(dtm.url))
+      }
     }, 600_000)
 
     afterAll(async () => {

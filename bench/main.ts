@@ -6,7 +6,7 @@ import { writeReport } from './report.ts'
 import type { Measured } from './report.ts'
 import type { Figures, Scenario } from './scenario.ts'
 import { scenarios } from './scenarios/index.ts'
-import { sides } from './sides/index.ts'
+import { sideNames } from './sides/index.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -17,28 +17,32 @@ const { values, positionals } = parseArgs({
   },
 })
 const rounds = Number(values.rounds)
-const wanted = <T extends { name: string }>(all: readonly T[]): readonly T[] => {
-  const named = all.filter(({ name }) => positionals.includes(name))
-  return named.length > 0 ? named : all
+/** Those that the command names; if it names none of them, all. */
+const wanted = (names: readonly string[]): readonly string[] => {
+  const named = names.filter((name) => positionals.includes(name))
+  return named.length > 0 ? named : names
 }
+const scenarioNames = scenarios.map(({ name }) => name)
 for (const word of positionals) {
-  if ([...scenarios, ...sides].some(({ name }) => name === word)) continue
+  if ([...scenarioNames, ...sideNames].includes(word)) continue
   throw new Error(`${word} is no scenario and no side.`)
 }
 
 await using server = await startServer()
 console.log(server.settings)
 const measured: Measured[] = []
-for (const scenario of wanted(scenarios)) measured.push(await measureAll(scenario))
+for (const name of wanted(scenarioNames)) {
+  measured.push(await measureAll(scenarios.find((each) => each.name === name)!))
+}
 await writeReport(measured, server, values.write)
 
 /** The sides take turns, in the other direction in every other round: what else the machine does meets all. */
 async function measureAll(scenario: Scenario): Promise<Measured> {
-  const taking = wanted(sides).filter(({ name }) => scenario.sides.includes(name))
+  const taking = wanted(sideNames).filter((name) => scenario.sides.includes(name))
   const results: Record<string, Figures[]> = {}
   const load: number[] = []
   for (let round = 0; round < (scenario.rounds ?? rounds); round++) {
-    for (const { name } of round % 2 === 0 ? taking : taking.toReversed()) {
+    for (const name of round % 2 === 0 ? taking : taking.toReversed()) {
       const figures = await measure(scenario.name, name)
       load.push(loadavg()[0]!)
       ;(results[name] ??= []).push(figures)

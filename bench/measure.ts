@@ -4,7 +4,7 @@ import { sideNamed } from './sides/index.ts'
 // One measurement: `measure.ts <scenario> <side> <url> <scale>`, told to whoever forked it.
 const [scenarioName, sideName, url, scale] = process.argv.slice(2)
 const scenario = scenarios.find(({ name }) => name === scenarioName)!
-const side = sideNamed(sideName!)
+const side = await sideNamed(sideName!)
 const figures = await scenario.measure({
   side,
   url: url!,

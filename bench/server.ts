@@ -14,7 +14,13 @@ const told = ['fsync', 'synchronous_commit', 'full_page_writes', 'shared_buffers
 export async function startServer(): Promise<Server> {
   const server = await startPostgres({
     durable: true,
-    settings: { shared_buffers: '512MB', max_wal_size: '4GB', autovacuum_naptime: '10s' },
+    settings: {
+      shared_buffers: '512MB',
+      max_wal_size: '4GB',
+      autovacuum_naptime: '10s',
+      shared_preload_libraries: 'pg_stat_statements',
+      'pg_stat_statements.track': 'none',
+    },
   })
   const { url } = server
   let databases = 0

@@ -4,6 +4,8 @@ export type Run = (job: number, step: number) => void | Promise<void>
 export interface SideOptions {
   /** Connections of its pool, and transactions at once. */
   readonly connections: number
+  /** Jobs that run at once. Default: what is best for steps that take no time. */
+  readonly concurrency?: number
   /** Steps of each job. */
   readonly steps: number
   /** Executes jobs. Without it the process only adds them. */

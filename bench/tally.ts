@@ -9,10 +9,15 @@ export class Tally {
   #done!: () => void
   readonly done: Promise<void> = new Promise((resolve) => (this.#done = resolve))
 
-  constructor(jobs: number, steps = 1) {
+  /** @param first How many steps have to be done until `done` resolves. Default: all. */
+  constructor(jobs: number, steps = 1, first: number = jobs * steps) {
     this.times = new Uint8Array(jobs * steps)
     this.#steps = steps
-    this.#left = jobs * steps
+    this.#left = first
+  }
+
+  get count(): number {
+    return this.times.reduce((count, times) => count + times, 0)
   }
 
   readonly run: Run = (job, step) => {
@@ -24,6 +29,11 @@ export class Tally {
 
   assertEachOnce(): void {
     assertEachOnce([this.times])
+  }
+
+  assertAtMostOnce(): void {
+    const twice = this.times.findIndex((times) => times > 1)
+    if (twice !== -1) throw new Error(`Step ${twice} was done ${this.times[twice]} times.`)
   }
 }
 

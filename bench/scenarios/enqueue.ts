@@ -1,4 +1,5 @@
 import { secondsSince } from '../clock.ts'
+import { inParallel } from '../in-parallel.ts'
 import type { Scenario } from '../scenario.ts'
 import { assertBusinessRows, assertCount } from '../tally.ts'
 
@@ -37,18 +38,4 @@ export function enqueue(connections: number, count: number): Scenario {
       return { 'transactions/s': total / seconds }
     },
   }
-}
-
-/** Each of `connections` loops takes the next number when its last one is done. */
-export async function inParallel(
-  connections: number,
-  from: number,
-  to: number,
-  work: (job: number) => Promise<void>,
-): Promise<void> {
-  let next = from
-  async function loop(): Promise<void> {
-    while (next < to) await work(next++)
-  }
-  await Promise.all(Array.from({ length: connections }, loop))
 }

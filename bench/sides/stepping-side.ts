@@ -15,7 +15,7 @@ export interface Connected<Tx> {
 }
 
 /** Jobs that run at once in one process. */
-const concurrency = 2_000
+const best = 2_000
 
 export function steppingSide<Tx>(
   name: string,
@@ -24,7 +24,7 @@ export function steppingSide<Tx>(
 ): Side {
   return {
     name,
-    about: `${about}; concurrency ${concurrency}`,
+    about: `${about}; concurrency ${best}`,
     left: "select count(*) as left from stepping.job where state in ('prepared', 'submitted')",
     async install(url) {
       await execute(url, createBusiness)
@@ -60,7 +60,10 @@ export function steppingSide<Tx>(
   }
 }
 
-function openStepping<Tx>({ database, end }: Connected<Tx>, { steps, run }: SideOptions) {
+function openStepping<Tx>(
+  { database, end }: Connected<Tx>,
+  { steps, run, concurrency = best }: SideOptions,
+) {
   const numbered = Array.from({ length: steps }, (_, index) =>
     defineStep({
       name: `Step${index}`,

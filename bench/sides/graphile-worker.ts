@@ -1,0 +1,70 @@
+import { Logger, run as runWorker, runMigrations } from 'graphile-worker'
+import { Pool } from 'pg'
+import { createBusiness, insertBusiness, sku } from '../business.ts'
+import { execute } from '../execute.ts'
+import type { Run, Side } from '../side.ts'
+import { inTransaction } from './in-transaction.ts'
+
+const silent = new Logger(() => () => {})
+const best = {
+  concurrentJobs: 24,
+  localQueue: { size: 500 },
+  completeJobBatchDelay: 0,
+  failJobBatchDelay: 0,
+}
+
+const addJob = "select graphile_worker.add_job('numbered', $1::json)"
+
+export const graphileWorker: Side = {
+  name: 'graphile-worker',
+  about: `graphile-worker: ${JSON.stringify(best)}; a job's next step is a job that its handler adds`,
+  left: 'select count(*) as left from graphile_worker._private_jobs',
+  async install(url) {
+    await execute(url, createBusiness)
+    await runMigrations({ connectionString: url, logger: silent })
+  },
+  fill: (url, jobs) =>
+    execute(
+      url,
+      `select count(graphile_worker.add_job('numbered', json_build_object('job', n, 'step', 0)))
+       from generate_series(0, ${jobs - 1}) n`,
+      'vacuum analyze',
+    ),
+  async open(url, { connections, steps, run, concurrency }) {
+    const pool = new Pool({ connectionString: url, max: connections })
+    const runner = run && (await work(url, connections, steps, run, concurrency))
+    return {
+      enqueue: (job) =>
+        inTransaction(pool, async (client) => {
+          await client.query(insertBusiness, [job, sku])
+          await client.query(addJob, [JSON.stringify({ job, step: 0 })])
+        }),
+      close: async () => {
+        await runner?.stop()
+        await pool.end()
+      },
+    }
+  },
+}
+
+function work(
+  connectionString: string,
+  maxPoolSize: number,
+  steps: number,
+  run: Run,
+  concurrentJobs = best.concurrentJobs,
+) {
+  return runWorker({
+    connectionString,
+    logger: silent,
+    noHandleSignals: true,
+    preset: { worker: { ...best, concurrentJobs, maxPoolSize } },
+    taskList: {
+      async numbered(payload, { addJob: addNext }) {
+        const { job, step } = payload as { job: number; step: number }
+        await run(job, step)
+        if (step + 1 < steps) await addNext('numbered', { job, step: step + 1 })
+      },
+    },
+  })
+}

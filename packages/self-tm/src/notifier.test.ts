@@ -21,6 +21,21 @@ test('tells once of jobs that came shortly after each other', async () => {
   expect(notify.mock.calls).toEqual([['shop']])
 })
 
+test('tells of a job at once, and of those that come shortly after it together', async () => {
+  const notify = vi.fn<Notify>(async () => {})
+  const notifier = setUp(notify)
+  notifier.tell()
+  await vi.advanceTimersByTimeAsync(0)
+  expect(notify).toHaveBeenCalledTimes(1)
+  for (let ms = 1; ms < 5; ms++) {
+    notifier.tell()
+    await vi.advanceTimersByTimeAsync(1)
+  }
+  expect(notify).toHaveBeenCalledTimes(1)
+  await vi.advanceTimersByTimeAsync(1)
+  expect(notify).toHaveBeenCalledTimes(2)
+})
+
 test('tells again of a job that came while it was telling', async () => {
   const telling = Promise.withResolvers<void>()
   const notify = vi.fn<Notify>(async () => {}).mockReturnValueOnce(telling.promise)

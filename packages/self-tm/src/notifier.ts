@@ -1,7 +1,8 @@
+import { monotonicMs } from './clock.ts'
 import { endsWithin } from './deadline.ts'
 import type { JobStore } from './store/job-store.ts'
 
-/** Jobs that are added within this time are told of together. */
+/** A job is told of at once; those that are added within this time after that, together. */
 const gatherMs = 5
 
 /** Not to be heard costs the others one look; it is not worth waiting for. */
@@ -12,6 +13,7 @@ export class Notifier {
   readonly #store: JobStore
   readonly #app: string
   #again = false
+  #toldAtMs = -Infinity
   #telling: Promise<void> | undefined
 
   constructor(store: JobStore, app: string) {
@@ -31,13 +33,18 @@ export class Notifier {
 
   async #tell(): Promise<void> {
     while (this.#again) {
-      await new Promise((resolve) => setTimeout(resolve, gatherMs))
+      const waitMs = this.#toldAtMs + gatherMs - monotonicMs()
+      // Jobs of one turn of the event loop are told of together in any case.
+      await new Promise((resolve) =>
+        waitMs > 0 ? setTimeout(resolve, waitMs) : setImmediate(resolve),
+      )
       this.#again = false
       try {
         await this.#store.notify!(this.#app)
       } catch {
         // The others look by themselves every few seconds.
       }
+      this.#toldAtMs = monotonicMs()
     }
     this.#telling = undefined
   }

@@ -6,6 +6,7 @@ import type { DtmApi } from './dtm-api.ts'
 import { dtmGid } from './dtm-gid.ts'
 import { cursorOf, viewOf } from './job-view.ts'
 import type { StoredJob } from './job-view.ts'
+import type { Orders } from './orders.ts'
 import { referenceIn } from './stored-message.ts'
 import { wakeUp } from './wake-up.ts'
 
@@ -22,6 +23,7 @@ const pruneConcurrency = 8
 
 export function jobAdmin(
   api: DtmApi,
+  orders: Orders,
   ledger: AnyDatabase | undefined,
   running: () => Running,
 ): JobAdmin {
@@ -99,7 +101,7 @@ export function jobAdmin(
       const { participant, attempts, closed, unknownSteps } = running()
       let error = closed ? 'closed' : participant ? null : 'not started'
       try {
-        if (error === null) await api.version()
+        if (error === null) await Promise.all([api.version(), orders.reach()])
       } catch (thrown) {
         error = describeError(thrown)
       }

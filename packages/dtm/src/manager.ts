@@ -54,7 +54,7 @@ export class DtmTransactionManager implements TransactionManager {
       unknownSteps,
       isCapped: (gid) => this.#isCapped(gid),
     }
-    this.jobs = jobAdmin(this.#api, settings.ledger, () => ({
+    this.jobs = jobAdmin(this.#api, this.#transport.orders, settings.ledger, () => ({
       participant: this.#participant,
       attempts: this.#attempts,
       closed: this.#closing !== undefined,
@@ -141,8 +141,8 @@ export class DtmTransactionManager implements TransactionManager {
     const { origin } = this.settings.server
     try {
       const answer = await this.#api.version()
-      if (answer.status === 200) return
-      throw new Error(`it answered ${messageIn(answer)}`)
+      if (answer.status !== 200) throw new Error(`it answered ${messageIn(answer)}`)
+      await this.#transport.orders.reach()
     } catch (cause) {
       throw new SteppingError(
         'TM_UNREACHABLE',

@@ -12,6 +12,8 @@ export interface Verdict {
 
 /** What moves a job on in DTM. */
 export interface Orders {
+  /** Rejects unless they are taken where they go, beside the place where questions are answered. */
+  reach(): Promise<void>
   /** Prepare and submit get the very same bytes. */
   encode(message: DtmMessage): Uint8Array
   /** @throws NoAnswer */
@@ -33,6 +35,7 @@ export function httpOrders(api: DtmApi): Orders {
     return { is, reason: messageIn(answer) }
   }
   return {
+    reach: () => Promise.resolve(),
     encode: ({ gid, question, steps, options, delay }) =>
       Buffer.from(
         JSON.stringify({

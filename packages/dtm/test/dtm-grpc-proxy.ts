@@ -126,7 +126,9 @@ export async function dtmGrpcProxy(target: string): Promise<DtmGrpcProxy> {
       if (answer) callback(answer.error, answer.reply)
       else proxy.breakConnections()
     }
-  const methods = ['Prepare', 'Submit', 'Abort'].map((name) => rawMethod(`/dtmgimp.Dtm/${name}`))
+  const methods = ['NewGid', 'Prepare', 'Submit', 'Abort'].map((name) =>
+    rawMethod(`/dtmgimp.Dtm/${name}`),
+  )
   server.addService(
     Object.fromEntries(methods.map((method) => [method.path, method])),
     Object.fromEntries(methods.map((method) => [method.path, passOn(method)])),

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { takeDtm } from '@stepping/test-support'
 import type { TakenDtm } from '@stepping/test-support'
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { NoAnswer } from '../src/dtm-api.ts'
 import { DtmClient } from '../src/grpc/dtm-client.ts'
 import { openOrders, startApp } from './app.ts'
@@ -84,4 +84,25 @@ test('a submit that a server sends back is not sent again by grpc-js', async () 
   })
   await expect(client.call('Submit', Buffer.alloc(0))).rejects.toBeInstanceOf(NoAnswer)
   expect(streams).toBe(1)
+})
+
+test('an app does not start where orders do not get through', async () => {
+  const starting = startApp({ server: server.url, grpc: '127.0.0.1:9', orders })
+  await expect(starting).rejects.toMatchObject({
+    code: 'TM_UNREACHABLE',
+    message: expect.stringContaining('no gRPC API at 127.0.0.1:9'),
+  })
+})
+
+test('health tells that orders do not get through, and when they do again', async () => {
+  const app = await open({ requestTimeoutMs: 1_000 })
+  const release = app.proxy.hold()
+  expect(await app.stepping.health()).toMatchObject({
+    ok: false,
+    error: expect.stringContaining('no gRPC API'),
+  })
+  release()
+  await vi.waitFor(async () => expect(await app.stepping.health()).toMatchObject({ ok: true }), {
+    timeout: 10_000,
+  })
 })

@@ -19,16 +19,18 @@ const options = {
   'grpc.max_reconnect_backoff_ms': 2_000,
   // A new client is then a new connection.
   'grpc.use_local_subchannel_pool': 1,
+  // As over HTTP: what leads to the internet does not lead to DTM.
+  'grpc.enable_http_proxy': 0,
 }
 
 /** Calls methods of the service `dtmgimp.Dtm`. */
 export class DtmClient {
-  readonly #address: string
+  readonly address: string
   readonly #timeoutMs: number
   #client: Client
 
   constructor(address: string, timeoutMs: number) {
-    this.#address = address
+    this.address = address
     this.#timeoutMs = timeoutMs
     this.#client = this.#connect()
   }
@@ -64,7 +66,7 @@ export class DtmClient {
   }
 
   #connect(): Client {
-    return new Client(this.#address, credentials.createInsecure(), options)
+    return new Client(this.address, credentials.createInsecure(), options)
   }
 
   /** Calls that are under way on the old one go on. */

@@ -1,4 +1,5 @@
 import { status } from '@grpc/grpc-js'
+import { describeError } from '@stepping/core'
 import type { ExchangeOptions } from '../dtm-api.ts'
 import type { Orders, Verdict } from '../orders.ts'
 import type { DtmClient } from './dtm-client.ts'
@@ -15,6 +16,14 @@ export function grpcOrders(client: DtmClient): Orders {
     return { is, reason: `${status[code]}: ${details.slice(0, 300)}` }
   }
   return {
+    async reach() {
+      try {
+        const { code, details } = await client.call('NewGid', Buffer.alloc(0))
+        if (code !== status.OK) throw new Error(`${status[code]}: ${details}`)
+      } catch (cause) {
+        throw new Error(`no gRPC API at ${client.address} (${describeError(cause)})`, { cause })
+      }
+    },
     encode: encodeRequest,
     prepare: (body) => send('Prepare', body),
     submit: (body, options) => send('Submit', body, options),

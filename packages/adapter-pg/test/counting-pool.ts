@@ -1,0 +1,40 @@
+import type { EventEmitter } from 'node:events'
+import { Client, Pool } from 'pg'
+import type { ClientConfig } from 'pg'
+
+export interface Counts {
+  statements: number
+  /** Times that a connection was sent something while it waited for nothing. */
+  roundTrips: number
+  notifications: number
+  claims: number
+}
+
+/** A pool that counts what is sent over it. */
+export function countingPool(connectionString: string): { pool: Pool; counts: Counts } {
+  const counts: Counts = { statements: 0, roundTrips: 0, notifications: 0, claims: 0 }
+
+  class CountingClient extends Client {
+    #unanswered = 0
+
+    constructor(config?: ClientConfig) {
+      super(config)
+      const { connection } = this as unknown as { connection: EventEmitter }
+      connection.on('readyForQuery', () => (this.#unanswered = Math.max(0, this.#unanswered - 1)))
+    }
+
+    override query(...args: unknown[]): never {
+      const [query] = args as [string | { text: string }]
+      const text = typeof query === 'string' ? query : query.text
+      if (text.includes('pg_notify')) counts.notifications++
+      else {
+        counts.statements++
+        if (this.#unanswered === 0) counts.roundTrips++
+      }
+      if (text.includes('skip locked')) counts.claims++
+      this.#unanswered++
+      return (super.query as (...all: unknown[]) => never)(...args)
+    }
+  }
+  return { pool: new Pool({ connectionString, max: 10, Client: CountingClient }), counts }
+}

@@ -28,7 +28,7 @@ const atOnce = 6
 const env = process.env as unknown as ConsumerEnvironment
 const library = await loadLibrary(env.LIBRARY)
 const orders = await library.open(env.URL)
-const store = env.STORE_URL ? await library.open(env.STORE_URL, 'jobs') : orders
+const store = env.STORE_URL ? await library.open(env.STORE_URL, { name: 'jobs' }) : orders
 
 const steps = stepNames.map((name) =>
   defineStep({

@@ -1,4 +1,4 @@
-import { createStepping, defineStep, unchecked } from '@stepping/core'
+import { createStepping, defineStep, tenantDatabases, unchecked } from '@stepping/core'
 import type { AnyDatabase, CommittableContext, JobSteps, SteppingEvent } from '@stepping/core'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Crash } from './crash-points.ts'
@@ -18,6 +18,8 @@ export interface AppEnvironment {
   /** The library and the address of the transaction manager's own store, where that is another database. */
   STORE_LIBRARY?: LibraryName
   STORE_URL?: string
+  /** Of the databases of two tenants, by a comma each. */
+  TENANT_URLS?: string
   /** The DTM server, and where it reaches this app; then, by a comma each, where it may have reached dead ones. */
   DTM_SERVER?: string
   CALLBACK_URLS?: string
@@ -35,18 +37,34 @@ const crash = new Crash()
 const library = await openLibrary(env.LIBRARY, env.URL)
 const orders = crash.database(library.database)
 
+const tenantUrls = new Map(env.TENANT_URLS?.split(',').map((url, n) => [`tenant ${n}`, url]))
+const tenantLibraries = new Map<string, OpenLibrary>()
+const tenants = tenantDatabases({
+  name: 'tenants',
+  async resolve(tenant) {
+    const url = tenantUrls.get(tenant)
+    if (url === undefined) return undefined
+    const opened = await (await loadLibrary(env.LIBRARY)).open(url, { name: 'tenants', tenant })
+    tenantLibraries.set(tenant, opened)
+    return opened.database
+  },
+})
+
 const names = ['First', 'Second', 'Third'] as const
 const steps = names.map((name) =>
   defineStep({
     name,
-    args: unchecked<{ label: string; failures?: number }>(),
+    args: unchecked<{ label: string; failures?: number; tenant?: string }>(),
     backoff: { firstMs: 50, capMs: 200 },
-    async run({ args: { label, failures = 0 }, gid, attempt, once }) {
+    async run({ args: { label, failures = 0, tenant }, gid, attempt, once }) {
       append(env.TRACE, { what: 'begin', gid, label, step: name })
       if (attempt <= failures) throw new Error(`fails ${failures} times, on purpose`)
       await crash.at('in a step', [gid])
-      await once(orders, async (tx) => {
-        await library.insert(tx, 'ledger', { gid, what: name })
+      await once(tenant ? await tenants.get(tenant) : orders, async (tx) => {
+        await (tenantLibraries.get(tenant ?? '') ?? library).insert(tx, 'ledger', {
+          gid,
+          what: name,
+        })
       })
       append(env.TRACE, { what: 'end', gid, label, step: name })
     },
@@ -57,7 +75,7 @@ const manager = await openTransactionManager(env, orders, crash)
 const stepping = createStepping({
   app: 'matrix',
   tm: manager.tm,
-  databases: [orders as AnyDatabase],
+  databases: [orders as AnyDatabase, tenants],
   steps,
   onEvent: (event: SteppingEvent) => {
     if (event.type === 'job.parked') console.log(`parked ${event.gid}`)
@@ -164,6 +182,25 @@ const actions: Record<string, () => Promise<void>> = {
     )
   },
 
+  /** For each one that is submitted, and one that its own database has to be asked about. */
+  async 'two tenants'() {
+    for (const tenant of tenantUrls.keys()) {
+      const database = await tenants.get(tenant)
+      const own = tenantLibraries.get(tenant)!
+      await own.createTables()
+      await stepping.migrate({ tenant })
+      const label = 'two tenants'
+      await stepping.transaction(database, async (tx, job) => {
+        await fill(tx, job, label, { tenant })
+      })
+      await own.ownTransaction?.(async (tx, context) => {
+        const job = stepping.createJob(context)
+        await fill(tx, job, label, { tenant })
+        await job.prepareAndInsertBarrier()
+      })
+    }
+  },
+
   /** SIGKILL to itself, with a job at each of its points: nothing that the process still has in its hands gets out. */
   async crash() {
     for (const point of (env.CRASH ?? '').split(';') as CrashPoint[]) {
@@ -197,8 +234,13 @@ const actions: Record<string, () => Promise<void>> = {
   },
 
   async rows() {
+    for (const tenant of tenantUrls.keys()) await tenants.get(tenant)
     for (const table of ['orders', 'ledger'] as const) {
-      console.log(`rows ${table} ${JSON.stringify(await library.rows(table))}`)
+      const rows = await library.rows(table)
+      for (const [tenant, own] of tenantLibraries) {
+        rows.push(...(await own.rows(table)).map((row) => ({ ...row, tenant })))
+      }
+      console.log(`rows ${table} ${JSON.stringify(rows)}`)
     }
   },
 
@@ -206,6 +248,7 @@ const actions: Record<string, () => Promise<void>> = {
     await stepping.close()
     await manager.close()
     await library.close()
+    for (const own of tenantLibraries.values()) await own.close()
   },
 }
 
@@ -234,22 +277,34 @@ async function place(
 ): Promise<{ gid: string }> {
   return await stepping.transaction(orders, async (tx, job) => {
     crash.own(job.gid, point)
-    await fill(tx, job, label, failures)
+    await fill(tx, job, label, { failures })
     if (fail) throw new Error('out of stock')
     return { gid: job.gid }
   })
 }
 
-async function fill(tx: unknown, job: JobSteps, label: string, failures = 0): Promise<void> {
-  append(env.TRACE, { what: 'placed', gid: job.gid, label })
-  await library.insert(tx, 'orders', { gid: job.gid, what: label })
-  addSteps(job, label, failures)
+interface FillOptions {
+  failures?: number | undefined
+  tenant?: string
 }
 
-function addSteps(job: JobSteps, label: string, failures = 0): void {
+async function fill(
+  tx: unknown,
+  job: JobSteps,
+  label: string,
+  options: FillOptions = {},
+): Promise<void> {
+  append(env.TRACE, { what: 'placed', gid: job.gid, label })
+  const own = tenantLibraries.get(options.tenant ?? '') ?? library
+  await own.insert(tx, 'orders', { gid: job.gid, what: label })
+  addSteps(job, label, options)
+}
+
+function addSteps(job: JobSteps, label: string, { failures, tenant }: FillOptions = {}): void {
   for (const step of steps) {
     // One that fails is enough: a DTM server doubles its wait with every failure of the job.
-    job.addStep(step, { label, ...(step === steps[1] && failures && { failures }) })
+    const fails = step === steps[1] && failures
+    job.addStep(step, { label, ...(tenant && { tenant }), ...(fails && { failures: fails }) })
   }
 }
 

@@ -26,6 +26,7 @@ export const scenarios = [
   'roll back by hand',
   'begin and commit',
   'late commit',
+  'two tenants',
 ] as const
 
 export type Scenario = (typeof scenarios)[number] | `crash ${CrashPoint}` | 'two workers'
@@ -73,6 +74,9 @@ export function whyNot(cell: Cell, scenario: Scenario): string | undefined {
   }
   if (cell.library === 'drizzle better-sqlite3' && byHand.includes(scenario)) {
     return 'a transaction of better-sqlite3 cannot wait for anything'
+  }
+  if (scenario === 'two tenants' && !representatives.includes(cell.library)) {
+    return 'tenants are told apart by the core: played with one library of each product'
   }
   if (outbox && (scenario === 'late commit' || scenario === 'crash before the barrier')) {
     return 'on the outbox path the job’s own row decides: there is no barrier row to be late'

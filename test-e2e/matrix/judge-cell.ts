@@ -24,6 +24,7 @@ export function judgeCell(cell: Cell, played: () => Played): void {
     expect(ms, 'it was not played').toBeDefined()
     if (neverCommit.includes(scenario)) expectNothing(played(), scenario)
     else expectDone(played(), scenario === 'two workers' ? 'commit' : scenario)
+    if (scenario === 'two tenants') expectTenants(played())
     report(cell, scenario, ms!)
   })
 }
@@ -31,6 +32,11 @@ export function judgeCell(cell: Cell, played: () => Played): void {
 function expectNothing({ orders, traces }: Played, scenario: Scenario): void {
   expect(orders.filter(({ what }) => what === scenario)).toEqual([])
   expect(traces.filter(({ label, step }) => label === scenario && step)).toEqual([])
+}
+
+function expectTenants({ orders }: Played): void {
+  const own = orders.filter(({ what }) => what === 'two tenants')
+  expect(new Set(own.map(({ tenant }) => tenant))).toEqual(new Set(['tenant 0', 'tenant 1']))
 }
 
 /** Committed, so every step was done, in order, and had its effect on the database once. */
@@ -42,8 +48,10 @@ function expectDone({ orders, ledger, traces }: Played, scenario: Scenario): voi
   const gids = new Set(committed.map(({ gid }) => gid))
   expect(gids.size, 'a committed order').toBeGreaterThan(0)
   for (const gid of gids) {
-    const effects = ledger.filter((row) => row.gid === gid).map(({ what }) => what)
-    expect(effects.toSorted()).toEqual(inOrder)
+    const effects = ledger.filter((row) => row.gid === gid)
+    expect(effects.map(({ what }) => what).toSorted()).toEqual(inOrder)
+    const { tenant } = orders.find((row) => row.gid === gid) ?? {}
+    expect(effects.map((row) => row.tenant)).toEqual(inOrder.map(() => tenant))
     const own = traces.filter((trace) => trace.gid === gid && trace.step)
     const firstBegins = inOrder.map((step) =>
       own.findIndex((trace) => trace.step === step && trace.what === 'begin'),

@@ -1,4 +1,4 @@
-import type { Database, DbContext } from '@stepping/core'
+import type { Database, DatabaseRef, DbContext } from '@stepping/core'
 
 /** What the server calls itself. Cells are grouped by it: their databases come from one place. */
 export type Product = 'postgres' | 'pglite' | 'mysql' | 'sqlite' | 'mongodb'
@@ -6,7 +6,7 @@ export type Product = 'postgres' | 'pglite' | 'mysql' | 'sqlite' | 'mongodb'
 /** One database library as the app of a cell uses it. */
 export interface Library {
   /** The adapter over the library, and the library itself for the app's own tables. */
-  open(url: string, name?: string): Promise<OpenLibrary>
+  open(url: string, ref?: DatabaseRef): Promise<OpenLibrary>
 }
 
 export type Table = 'orders' | 'ledger'
@@ -15,6 +15,8 @@ export type Table = 'orders' | 'ledger'
 export interface Row {
   readonly gid: string
   readonly what: string
+  /** Whose database it is in, where there are several. */
+  readonly tenant?: string
 }
 
 /** `Tx` is the library's own; the app only hands it on. */

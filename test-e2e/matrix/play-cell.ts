@@ -23,7 +23,8 @@ export async function playCell(
   cell: Cell,
   dtm: TakenDtm | undefined,
 ): Promise<{ readonly end: Promise<Played> }> {
-  const stage = await openStage(cell, { dtm, place: freshPlace })
+  const tenants = whyNot(cell, 'two tenants') === undefined ? 2 : 0
+  const stage = await openStage(cell, { dtm, place: freshPlace }, tenants)
   const did = new Map<Scenario, number>()
   try {
     await playScenarios(cell, stage, did)

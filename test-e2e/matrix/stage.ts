@@ -35,8 +35,11 @@ const doors = 4
 export async function openStage(
   { name, tm, library, store }: Cell,
   { dtm, place }: Surroundings,
+  tenants = 0,
 ): Promise<Stage> {
   const orders = await place(productOf(library), name)
+  const others: Place[] = []
+  for (let n = 0; n < tenants; n++) others.push(await place(productOf(library), `${name} tenant`))
   const jobs = store && (await place(productOf(store), `${name} store`))
   const urls = dtm ? await urlsAt(dtm.callbackHost) : []
   const trace = join(tmpdir(), `stepping-trace-${crypto.randomUUID()}`)
@@ -52,6 +55,7 @@ export async function openStage(
             DTM_SERVER: dtm.url,
             CALLBACK_URLS: (door === undefined ? urls : [urls[door]]).join(','),
           }),
+          ...(tenants > 0 && { TENANT_URLS: others.map(({ url }) => url).join(',') }),
           TRACE: trace,
           ...env,
         },
@@ -59,7 +63,7 @@ export async function openStage(
     traces: () => readTraces(trace),
     async close() {
       await rm(trace, { force: true })
-      await orders.drop()
+      for (const each of [orders, ...others]) await each.drop()
       await jobs?.drop()
     },
   }

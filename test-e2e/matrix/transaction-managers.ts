@@ -121,5 +121,5 @@ function jobStore(database: AnyDatabase): JobStore {
 
 /** Registered under another name than the orders, whose tables it does not share. */
 async function openStore(name: LibraryName, url: string): Promise<OpenLibrary> {
-  return await (await loadLibrary(name)).open(url, 'jobs')
+  return await (await loadLibrary(name)).open(url, { name: 'jobs' })
 }

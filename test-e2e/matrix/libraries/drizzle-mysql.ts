@@ -14,10 +14,10 @@ const tables = { orders: mysqlTable('orders', columns), ledger: mysqlTable('ledg
 type Tx = Parameters<Parameters<ReturnType<typeof drizzle>['transaction']>[0]>[0]
 
 export const drizzleMysql2: Library = {
-  async open(url, name = 'orders') {
+  async open(url, ref = { name: 'orders' }) {
     const pool = createPool(url)
     const db = drizzle(pool)
-    const database = drizzleMysql(db, { name })
+    const database = drizzleMysql(db, ref)
     const library: OpenLibrary<Tx> = {
       database,
       async createTables() {

@@ -1,5 +1,6 @@
 import { PGlite } from '@electric-sql/pglite'
 import { drizzlePostgres } from '@stepping/adapter-drizzle'
+import type { DatabaseRef } from '@stepping/core'
 import { sql } from 'drizzle-orm'
 import type { ExtractTablesWithRelations } from 'drizzle-orm'
 import { drizzle as overNodePostgres } from 'drizzle-orm/node-postgres'
@@ -22,28 +23,32 @@ type Tx = PgTransaction<
 >
 
 export const drizzleNodePostgres: Library = {
-  async open(url, name) {
+  async open(url, ref) {
     const pool = new Pool({ connectionString: url })
-    return opened(overNodePostgres(pool), name, () => pool.end())
+    return opened(overNodePostgres(pool), ref, () => pool.end())
   },
 }
 
 export const drizzlePostgresJs: Library = {
-  async open(url, name) {
+  async open(url, ref) {
     const client = connect(url, { onnotice: () => {} })
-    return opened(overPostgresJs(client), name, () => client.end())
+    return opened(overPostgresJs(client), ref, () => client.end())
   },
 }
 
 export const drizzlePglite: Library = {
-  async open(url, name) {
+  async open(url, ref) {
     const client = new PGlite(url)
-    return opened(overPglite(client), name, () => client.close())
+    return opened(overPglite(client), ref, () => client.close())
   },
 }
 
-function opened(db: Db, name = 'orders', close: () => Promise<unknown>): OpenLibrary {
-  const database = drizzlePostgres(db, { name })
+function opened(
+  db: Db,
+  ref: DatabaseRef = { name: 'orders' },
+  close: () => Promise<unknown>,
+): OpenLibrary {
+  const database = drizzlePostgres(db, ref)
   const library: OpenLibrary<Tx> = {
     database,
     async createTables() {

@@ -1,5 +1,6 @@
 import { createClient } from '@libsql/client'
 import { drizzleSqlite } from '@stepping/adapter-drizzle'
+import type { DatabaseRef } from '@stepping/core'
 import Sqlite from 'better-sqlite3'
 import { sql } from 'drizzle-orm'
 import { drizzle as overBetterSqlite3 } from 'drizzle-orm/better-sqlite3'
@@ -14,19 +15,19 @@ const tables = { orders: sqliteTable('orders', columns), ledger: sqliteTable('le
 type None = Record<string, never>
 
 export const drizzleBetterSqlite3: Library = {
-  async open(url, name) {
+  async open(url, ref) {
     const client = new Sqlite(url)
     client.pragma('journal_mode = wal')
-    return opened<'sync'>(overBetterSqlite3({ client }), name, async () => void client.close())
+    return opened<'sync'>(overBetterSqlite3({ client }), ref, async () => void client.close())
   },
 }
 
 export const drizzleLibsql: Library = {
-  async open(url, name) {
+  async open(url, ref) {
     const client = createClient({ url: `file:${url}` })
     await client.execute('pragma journal_mode = wal')
     const db = overLibsql({ client })
-    const library = opened<'async'>(db, name, async () => client.close())
+    const library = opened<'async'>(db, ref, async () => client.close())
     const ownTransaction: OpenLibrary['ownTransaction'] = async (work) =>
       await whileLocked(() =>
         db.transaction((tx) => work(tx, library.database.context(tx)), { behavior: 'immediate' }),
@@ -49,10 +50,10 @@ async function whileLocked<R>(begin: () => Promise<R>): Promise<R> {
 
 function opened<K extends 'sync' | 'async'>(
   db: BaseSQLiteDatabase<K, unknown, None>,
-  name = 'orders',
+  ref: DatabaseRef = { name: 'orders' },
   close: () => Promise<void>,
 ): OpenLibrary {
-  const database = drizzleSqlite(db, { name })
+  const database = drizzleSqlite(db, ref)
   const library: OpenLibrary<SQLiteTransaction<K, unknown, None, None>> = {
     database: database as never,
     async createTables() {

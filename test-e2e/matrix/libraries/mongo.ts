@@ -4,10 +4,10 @@ import type { ClientSession } from 'mongodb'
 import type { Library, OpenLibrary, Row } from '../library.ts'
 
 export const mongodb: Library = {
-  async open(url, name = 'orders') {
+  async open(url, ref = { name: 'orders' }) {
     const client = new MongoClient(url)
     const db = client.db()
-    const database = mongo(db, { name })
+    const database = mongo(db, ref)
     const library: OpenLibrary<ClientSession> = {
       database,
       async createTables() {

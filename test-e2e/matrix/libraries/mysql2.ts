@@ -4,9 +4,9 @@ import type { PoolConnection, RowDataPacket } from 'mysql2/promise'
 import type { Library, OpenLibrary, Row } from '../library.ts'
 
 export const mysql2Pool: Library = {
-  async open(url, name = 'orders') {
+  async open(url, ref = { name: 'orders' }) {
     const pool = createPool(url)
-    const database = mysql2(pool, { name })
+    const database = mysql2(pool, ref)
     const library: OpenLibrary<PoolConnection> = {
       database,
       async createTables() {

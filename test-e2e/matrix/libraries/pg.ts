@@ -4,9 +4,9 @@ import type { PoolClient } from 'pg'
 import type { Library, OpenLibrary } from '../library.ts'
 
 export const nodePostgres: Library = {
-  async open(url, name = 'orders') {
+  async open(url, ref = { name: 'orders' }) {
     const pool = new Pool({ connectionString: url })
-    const database = pg(pool, { name })
+    const database = pg(pool, ref)
     const library: OpenLibrary<PoolClient> = {
       database,
       async createTables() {

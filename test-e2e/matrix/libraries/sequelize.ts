@@ -1,15 +1,16 @@
 import { sequelize } from '@stepping/adapter-sequelize'
+import type { DatabaseRef } from '@stepping/core'
 import { QueryTypes, Sequelize } from 'sequelize'
 import type { Transaction } from 'sequelize'
 import type { Library, OpenLibrary, Row } from '../library.ts'
 
 /** The dialect is that of the URL. */
 export const sequelizeByUrl: Library = {
-  open: (url, name) => opened(new Sequelize(url, { logging: false }), name),
+  open: (url, ref) => opened(new Sequelize(url, { logging: false }), ref),
 }
 
-async function opened(db: Sequelize, name = 'orders'): Promise<OpenLibrary> {
-  const database = sequelize(db, { name })
+async function opened(db: Sequelize, ref: DatabaseRef = { name: 'orders' }): Promise<OpenLibrary> {
+  const database = sequelize(db, ref)
   const library: OpenLibrary<Transaction> = {
     database,
     async createTables() {

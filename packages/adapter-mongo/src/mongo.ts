@@ -69,13 +69,16 @@ export interface AnyMongoDatabase extends AnyDatabase {
   migrateSet(set: MigrationSet): Promise<void>
   /** Which server and which of its databases this is: a copy has the same identity and another place. */
   place(): Promise<string>
-  /** Calls back for each change of the document until closed; `onLost` when that cannot go on. */
-  watch(
+  /**
+   * Calls back for each change of the document until closed; `onLost` when that cannot go on. Absent
+   * where the client has one connection, which it would hold for as long as nothing changes.
+   */
+  readonly watch?: (
     collection: string,
     id: string,
     onChange: () => void,
     onLost: () => void,
-  ): Promise<() => Promise<void>>
+  ) => Promise<() => Promise<void>>
   /** The server's code in an error. */
   readonly errorCode: (error: unknown) => number | undefined
 }
@@ -107,6 +110,7 @@ class DriverDatabase implements MongoDatabase {
   readonly collections: Collections
   readonly barrier: Barrier
   readonly once: OnceRows
+  readonly watch?: NonNullable<AnyMongoDatabase['watch']>
   readonly #db: Db
   readonly #client: MongoClient
   readonly #transactions: Transactions
@@ -125,6 +129,7 @@ class DriverDatabase implements MongoDatabase {
       alone: (work) => this.#reach(() => this.#alone(work)),
     })
     this.once = mongoOnce(this.collections)
+    if (this.#client.options.maxPoolSize !== 1) this.watch = (...what) => watch(db, ...what)
   }
 
   readonly run: Execute = async (command) =>
@@ -198,15 +203,6 @@ class DriverDatabase implements MongoDatabase {
     const { topologyVersion } = await this.run({ hello: 1 })
     const { processId } = topologyVersion as { processId: unknown }
     return [String(processId), this.#db.databaseName, this.collections.prefix].join('/')
-  }
-
-  async watch(
-    collection: string,
-    id: string,
-    onChange: () => void,
-    onLost: () => void,
-  ): Promise<() => Promise<void>> {
-    return await watch(this.#db, collection, id, onChange, onLost)
   }
 
   async #alone(work: (execute: Execute) => Promise<Reply>): Promise<Reply> {

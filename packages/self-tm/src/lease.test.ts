@@ -40,6 +40,14 @@ test('extended, it is held from when the renewal was sent', async () => {
   expect(lease.signal.aborted).toBe(true)
 })
 
+test('taken by a process that slept meanwhile it is over at once, without a warning of Node', async () => {
+  vi.useRealTimers()
+  const warned = vi.spyOn(process, 'emitWarning')
+  const lease = new Lease('a', 1_000, monotonicMs() - 5_000)
+  await vi.waitFor(() => expect(lease.signal.aborted).toBe(true))
+  expect(warned).not.toHaveBeenCalled()
+})
+
 test('a renewal that was sent earlier and answered later does not shorten it', async () => {
   const lease = new Lease('a', 1_000, monotonicMs())
   await vi.advanceTimersByTimeAsync(300)

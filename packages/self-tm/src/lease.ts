@@ -39,7 +39,7 @@ export class Lease {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(
       () => this.lose('it could not be renewed in time'),
-      this.#deadline - monotonicMs(),
+      Math.max(0, this.#deadline - monotonicMs()),
     )
   }
 

@@ -1,4 +1,5 @@
-import { mongoJobStore } from '@stepping/self-tm'
+import { createStepping, defineStep } from '@stepping/core'
+import { mongoJobStore, selfTm } from '@stepping/self-tm'
 import { startMongo } from '@stepping/test-support'
 import { MongoClient } from 'mongodb'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -49,6 +50,28 @@ test('closed, it hears nothing more, and that is no loss', async () => {
   expect(heard).not.toHaveBeenCalled()
   expect(lost).not.toHaveBeenCalled()
 })
+
+test('the only connection of a client is left to what has to be done', async () => {
+  const { url, prefix } = await open()
+  const client = new MongoClient(url, { maxPoolSize: 1 })
+  onTestFinished(() => client.close())
+  const database = mongo(client.db(), { name: 'orders', prefix })
+  const done = Promise.withResolvers<void>()
+  const finish = defineStep({ name: 'Finish', run: async () => done.resolve() })
+  const stepping = createStepping({
+    app: 'shop',
+    tm: selfTm({ database }),
+    databases: [database],
+    steps: [finish],
+  })
+  onTestFinished(() => stepping.close())
+  await stepping.start()
+  // A stream would hold it for half a minute at a time.
+  for (let i = 0; i < 3; i++) {
+    await stepping.transaction(database, async (_session, job) => void job.addStep(finish))
+  }
+  await done.promise
+}, 10_000)
 
 test('a stream that cannot go on says so, once, and another one can be opened', async () => {
   await using server = await startMongo()

@@ -16,13 +16,13 @@ export interface AnyMongoDatabase extends AnyDatabase {
   migrateSet(set: MigrationSet): Promise<void>
   /** Which server and which of its databases this is: a copy has the same identity and another place. */
   place(): Promise<string>
-  /** Calls back for each change of the document until closed; `onLost` when that cannot go on. */
-  watch(
+  /** Calls back for each change of the document until closed; `onLost` when that cannot go on. Absent where it would take the only connection. */
+  readonly watch?: (
     collection: string,
     id: string,
     onChange: () => void,
     onLost: () => void,
-  ): Promise<() => Promise<void>>
+  ) => Promise<() => Promise<void>>
   readonly errorCode: (error: unknown) => number | undefined
 }
 

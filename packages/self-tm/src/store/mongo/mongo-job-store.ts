@@ -52,6 +52,7 @@ export function mongoJobStore(
 
 class MongoJobStore implements JobStore {
   readonly database: AnyMongoDatabase
+  readonly listen?: NonNullable<JobStore['listen']>
   readonly #job: string
   readonly #wake: string
   readonly #samePlace = new WeakMap<AnyMongoDatabase, boolean>()
@@ -64,6 +65,8 @@ class MongoJobStore implements JobStore {
     this.#wake = database.collections.collection('wake')
     this.#historyMs = options.history?.keepMs ?? null
     this.#queryPreparedAfterMs = options.queryPreparedAfterMs ?? 10_000
+    const { watch } = database
+    if (watch) this.listen = (app, ...callbacks) => watch(this.#wake, app, ...callbacks)
   }
 
   async migrate(): Promise<void> {
@@ -152,14 +155,6 @@ class MongoJobStore implements JobStore {
   async notify(app: string): Promise<void> {
     const updates = [{ q: { _id: app }, u: { $inc: { times: 1 } }, upsert: true }]
     await this.database.run({ update: this.#wake, updates, writeConcern: { w: 1 } })
-  }
-
-  async listen(
-    app: string,
-    onNotify: () => void,
-    onLost: () => void,
-  ): Promise<() => Promise<void>> {
-    return await this.database.watch(this.#wake, app, onNotify, onLost)
   }
 
   async find(gid: string): Promise<JobView | null> {

@@ -101,7 +101,10 @@ export function jobAdmin(
       const { participant, attempts, closed, unknownSteps } = running()
       let error = closed ? 'closed' : participant ? null : 'not started'
       try {
-        if (error === null) await Promise.all([api.version(), orders.reach()])
+        if (error === null) {
+          await api.version()
+          await orders.reach()
+        }
       } catch (thrown) {
         error = describeError(thrown)
       }

@@ -1,4 +1,4 @@
-import { describeRef, SteppingError } from '@stepping/core'
+import { describeRef, migrateCall, SteppingError } from '@stepping/core'
 import type { DatabaseRef } from '@stepping/core'
 import type { Collections } from './collections.ts'
 import { durable } from './command.ts'
@@ -6,6 +6,12 @@ import type { Execute, Reply } from './command.ts'
 import { errorCode } from './errors.ts'
 import { barrierValidator, uniqueBarrier } from './schema.ts'
 import type { MigrationSet } from './schema.ts'
+
+/** The collections of this library in one of the app's databases. */
+export interface CollectionsOf {
+  readonly ref: DatabaseRef
+  readonly collections: Collections
+}
 
 /** What `migrate` left in the database, by key: `identity`, and `version:<component>`. */
 export type Meta = ReadonlyMap<string, unknown>
@@ -15,16 +21,17 @@ const harmless = [48, 85]
 
 /** Makes what is missing of a set. Each command changes nothing when repeated, so callers race safely. */
 export async function applyMigrations(
-  collections: Collections,
+  database: CollectionsOf,
   set: MigrationSet,
   run: Execute,
 ): Promise<void> {
+  const { collections } = database
   const { meta } = collections
   await ignoring(harmless, () => run({ create: meta }))
   await upsert(meta, 'identity', { $setOnInsert: { value: crypto.randomUUID() } }, run)
   const before = await readMeta(collections, run)
   const found = versionOf(before, set)
-  if (found > set.version) throw schemaError('SCHEMA_NEWER', collections, set, found)
+  if (found > set.version) throw schemaError('SCHEMA_NEWER', database, set, found)
   for (const command of set.commands(collections, String(before.get('identity')))) {
     await ignoring(harmless, () => run(command))
   }
@@ -54,14 +61,14 @@ export async function readMeta({ meta }: Collections, run: Execute): Promise<Met
 /** `SCHEMA_MISSING`, `SCHEMA_OLDER` or `SCHEMA_NEWER`, unless the versions are equal. */
 export function versionError(
   meta: Meta,
-  collections: Collections,
+  database: CollectionsOf,
   set: MigrationSet,
 ): SteppingError | undefined {
   const found = versionOf(meta, set)
   if (found === set.version) return undefined
-  if (found === 0) return schemaError('SCHEMA_MISSING', collections, set, found)
+  if (found === 0) return schemaError('SCHEMA_MISSING', database, set, found)
   const code = found > set.version ? 'SCHEMA_NEWER' : 'SCHEMA_OLDER'
-  return schemaError(code, collections, set, found)
+  return schemaError(code, database, set, found)
 }
 
 /** Gives the barrier its validator where the collection was there before, for which more rights are needed. */
@@ -92,7 +99,7 @@ export async function assertBarrierGuarded(
   if (unique && isSame(await validatorOf(barrier, run), barrierValidator(identity))) return
   throw new SteppingError(
     'SCHEMA_MISSING',
-    `The collection ${barrier} of the database ${describeRef(ref)} lacks its ${unique ? 'validator' : 'unique index'}: run \`await stepping.migrate()\` once when deploying.`,
+    `The collection ${barrier} of the database ${describeRef(ref)} lacks its ${unique ? 'validator' : 'unique index'}: ${migrateCall(ref, 'stepping')}.`,
   )
 }
 
@@ -107,12 +114,12 @@ export function batchOf(reply: Reply): readonly Reply[] {
 
 function schemaError(
   code: 'SCHEMA_MISSING' | 'SCHEMA_NEWER' | 'SCHEMA_OLDER',
-  { prefix }: Collections,
+  { ref, collections }: CollectionsOf,
   { component, version }: MigrationSet,
   found: number,
 ): SteppingError {
-  const place = `The collections of ${component} with the prefix "${prefix}"`
-  const migrate = 'run `await stepping.migrate()` once when deploying'
+  const place = `The collections of ${component} with the prefix "${collections.prefix}" of the database ${describeRef(ref)}`
+  const migrate = migrateCall(ref, component)
   const texts = {
     SCHEMA_MISSING: `${place} do not exist: ${migrate}.`,
     SCHEMA_OLDER: `${place} have version ${found}, this code needs ${version}: ${migrate}.`,

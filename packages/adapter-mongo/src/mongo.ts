@@ -191,7 +191,7 @@ class DriverDatabase implements MongoDatabase {
   async migrateSet(set: MigrationSet): Promise<void> {
     await this.#assertServer()
     this.#meta = undefined
-    await applyMigrations(this.collections, set, this.run)
+    await applyMigrations(this, set, this.run)
     this.#meta = undefined
   }
 
@@ -223,12 +223,11 @@ class DriverDatabase implements MongoDatabase {
 
   async #migrated(set: MigrationSet): Promise<Meta> {
     const known = this.#meta
-    if (known && !versionError(known, this.collections, set)) return known
+    if (known && !versionError(known, this, set)) return known
     await this.#assertServer()
     // Also where it is known to be wrong: another process may have migrated meanwhile.
     const meta = await readMeta(this.collections, this.run)
-    const error =
-      versionError(meta, this.collections, schema) ?? versionError(meta, this.collections, set)
+    const error = versionError(meta, this, schema) ?? versionError(meta, this, set)
     if (error) throw error
     await assertBarrierGuarded(this.ref, this.collections, String(meta.get('identity')), this.run)
     this.#meta = meta

@@ -39,6 +39,7 @@ export { barrierRetentionMs, jobRetentionMs, onceRetentionMs, safeAge } from './
 export { pruneRows } from './prune.ts'
 export type { PrunableBarrierRow, PrunableRows } from './prune.ts'
 export { describeRef } from './nesting.ts'
+export { migrateCall } from './migrate-call.ts'
 export type {
   AnyDatabase,
   Barrier,

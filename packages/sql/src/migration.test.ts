@@ -6,7 +6,7 @@ import { rawSql, toText } from './statement.ts'
 import type { Execute } from './statement.ts'
 import { schemaTables } from './table-name.ts'
 
-const tables = schemaTables('stepping')
+const database = { ref: { name: 'orders' }, tables: schemaTables('stepping') }
 
 function set(...versions: number[]): MigrationSet {
   return {
@@ -42,19 +42,19 @@ function fakeDatabase(meta: Record<string, string> | undefined): {
 describe('applying a set of migrations', () => {
   test('takes the lock before it looks', async () => {
     const { execute, sent } = fakeDatabase(undefined)
-    await applyMigrations(postgres, tables, set(1), execute)
+    await applyMigrations(postgres, database, set(1), execute)
     expect(sent[0]).toContain('pg_advisory_xact_lock')
   })
 
   test('makes the meta table where there is none', async () => {
     const { execute, sent } = fakeDatabase(undefined)
-    await applyMigrations(postgres, tables, set(1), execute)
+    await applyMigrations(postgres, database, set(1), execute)
     expect(sent.join('\n')).toContain('create table "stepping"."meta"')
   })
 
   test('runs what is missing, in order, and writes the version last', async () => {
     const { execute, sent } = fakeDatabase({ 'version:extra': '1' })
-    await applyMigrations(postgres, tables, set(1, 2, 3), execute)
+    await applyMigrations(postgres, database, set(1, 2, 3), execute)
     const ran = sent.filter((text) => text.startsWith('migration'))
     expect(ran).toEqual(['migration 2', 'migration 3'])
     expect(sent.at(-1)).toContain(`'version:extra', '3'`)
@@ -63,13 +63,13 @@ describe('applying a set of migrations', () => {
 
   test('writes nothing where nothing is missing', async () => {
     const { execute, sent } = fakeDatabase({ 'version:extra': '2' })
-    await applyMigrations(postgres, tables, set(1, 2), execute)
+    await applyMigrations(postgres, database, set(1, 2), execute)
     expect(sent.filter((text) => !text.startsWith('select'))).toEqual([])
   })
 
   test('refuses to go back', async () => {
     const { execute, sent } = fakeDatabase({ 'version:extra': '3' })
-    await expect(applyMigrations(postgres, tables, set(1, 2), execute)).rejects.toMatchObject({
+    await expect(applyMigrations(postgres, database, set(1, 2), execute)).rejects.toMatchObject({
       code: 'SCHEMA_NEWER',
     })
     expect(sent.filter((text) => !text.startsWith('select'))).toEqual([])
@@ -84,14 +84,14 @@ describe('the version of a set', () => {
     ['is newer', { 'version:extra': '10' }, 'SCHEMA_NEWER'],
     ['is right', { 'version:extra': '2' }, undefined],
   ])('%s', (_name, meta, code) => {
-    const error = versionError(new Map(Object.entries(meta)), tables, set(1, 2))
+    const error = versionError(new Map(Object.entries(meta)), database, set(1, 2))
     expect(error?.code).toBe(code)
   })
 
   test('is told with the component, the schema, both versions and what to do', () => {
-    const error = versionError(new Map([['version:extra', '1']]), tables, set(1, 2))
+    const error = versionError(new Map([['version:extra', '1']]), database, set(1, 2))
     expect(error?.message).toBe(
-      'The tables of extra in the schema "stepping" have version 1, this code needs 2: run `await stepping.migrate()` once when deploying.',
+      'The tables of extra in the schema "stepping" of the database orders have version 1, this code needs 2: run `await stepping.migrate()` once when deploying.',
     )
   })
 })

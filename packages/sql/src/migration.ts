@@ -1,4 +1,5 @@
-import { SteppingError } from '@stepping/core'
+import { describeRef, migrateCall, SteppingError } from '@stepping/core'
+import type { DatabaseRef } from '@stepping/core'
 import type { SqlDialect } from './dialect.ts'
 import { sql } from './statement.ts'
 import type { Execute, Statement } from './statement.ts'
@@ -17,23 +18,30 @@ export interface MigrationSet {
   readonly migrations: readonly Migration[]
 }
 
+/** The tables of this library in one of the app's databases. */
+export interface TablesOf {
+  readonly ref: DatabaseRef
+  readonly tables: Tables
+}
+
 /** What `migrate` left in the database, by key: `identity`, and `version:<component>`. */
 export type Meta = ReadonlyMap<string, string>
 
 /** Applies what is missing of a set, in one transaction and under a lock: callers race safely. */
 export async function applyMigrations(
   dialect: SqlDialect,
-  tables: Tables,
+  database: TablesOf,
   set: MigrationSet,
   execute: Execute,
 ): Promise<void> {
+  const { tables } = database
   await dialect.lockMigrations(tables, execute)
   try {
     if (!(await dialect.hasMeta(tables, execute))) {
       for (const statement of dialect.createMeta(tables)) await execute(statement)
     }
     const found = versionOf(await readMeta(tables, execute), set)
-    if (found > latest(set)) throw schemaError('SCHEMA_NEWER', tables, set, found)
+    if (found > latest(set)) throw schemaError('SCHEMA_NEWER', database, set, found)
     for (const statement of statementsAfter(dialect, tables, set, found)) await execute(statement)
   } finally {
     await dialect.unlockMigrations?.(tables, execute)
@@ -61,23 +69,23 @@ export async function readMeta(tables: Tables, execute: Execute): Promise<Meta> 
 /** `SCHEMA_MISSING`, `SCHEMA_OLDER` or `SCHEMA_NEWER`, unless the versions are equal. */
 export function versionError(
   meta: Meta,
-  tables: Tables,
+  database: TablesOf,
   set: MigrationSet,
 ): SteppingError | undefined {
   const found = versionOf(meta, set)
   if (found === latest(set)) return undefined
-  if (found === 0) return schemaError('SCHEMA_MISSING', tables, set, found)
-  return schemaError(found > latest(set) ? 'SCHEMA_NEWER' : 'SCHEMA_OLDER', tables, set, found)
+  if (found === 0) return schemaError('SCHEMA_MISSING', database, set, found)
+  return schemaError(found > latest(set) ? 'SCHEMA_NEWER' : 'SCHEMA_OLDER', database, set, found)
 }
 
 export function schemaError(
   code: 'SCHEMA_MISSING' | 'SCHEMA_NEWER' | 'SCHEMA_OLDER',
-  tables: Tables,
+  { ref, tables }: TablesOf,
   set: MigrationSet,
   found: number,
 ): SteppingError {
-  const place = `The tables of ${set.component} in ${tables.label}`
-  const migrate = 'run `await stepping.migrate()` once when deploying'
+  const place = `The tables of ${set.component} ${tables.label} of the database ${describeRef(ref)}`
+  const migrate = migrateCall(ref, set.component)
   const texts = {
     SCHEMA_MISSING: `${place} do not exist: ${migrate}.`,
     SCHEMA_OLDER: `${place} have version ${found}, this code needs ${latest(set)}: ${migrate}.`,

@@ -120,6 +120,13 @@ describe('the identity of a SQL database', () => {
     run.mockRejectedValue(Object.assign(new Error('no table'), { code: '42P01' }))
     await expect(open().identity()).rejects.toMatchObject({ code: 'SCHEMA_MISSING' })
   })
+
+  test('is missing with the words that mend it, also for a tenant', async () => {
+    run.mockRejectedValue(Object.assign(new Error('no table'), { code: '42P01' }))
+    await expect(open({ tenant: 'acme' }).identity()).rejects.toThrow(
+      'The tables of stepping in the schema "stepping" of the database orders/acme do not exist: run `await stepping.migrate({ tenant: \'acme\' })` once when deploying.',
+    )
+  })
 })
 
 describe('what a SQL database is asked on a connection of its own', () => {

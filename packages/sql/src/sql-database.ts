@@ -241,7 +241,7 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
 
   async migrateSet(set: MigrationSet): Promise<void> {
     this.#meta = undefined
-    await this.atomically((execute) => applyMigrations(this.sqlDialect, this.tables, set, execute))
+    await this.atomically((execute) => applyMigrations(this.sqlDialect, this, set, execute))
     this.#meta = undefined
   }
 
@@ -258,11 +258,11 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
 
   async #migrated(set: MigrationSet, context: DbContext | undefined): Promise<Meta> {
     const known = this.#meta
-    if (known && !versionError(known, this.tables, set)) return known
+    if (known && !versionError(known, this, set)) return known
     // Also where it is known to be wrong: another process may have migrated meanwhile.
     const meta = await this.#readMeta(context)
     this.#meta = meta
-    const error = versionError(meta, this.tables, set)
+    const error = versionError(meta, this, set)
     if (error) throw error
     return meta
   }
@@ -275,7 +275,7 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
       return await readMeta(this.tables, execute)
     } catch (error) {
       if (!this.sqlDialect.isMissingTable(error)) throw error
-      throw schemaError('SCHEMA_MISSING', this.tables, this.sqlDialect.migrations, 0)
+      throw schemaError('SCHEMA_MISSING', this, this.sqlDialect.migrations, 0)
     }
   }
 

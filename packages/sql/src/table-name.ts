@@ -6,7 +6,7 @@ import type { Statement } from './statement.ts'
 export interface Tables {
   /** The schema, or the prefix where a database has no schemas: what keeps two sets of tables apart. */
   readonly namespace: string
-  /** For messages: `the schema "stepping"`, `the prefix "stepping_"`. */
+  /** For messages: `in the schema "stepping"`, `with the prefix "stepping_"`. */
   readonly label: string
   readonly barrier: Statement
   /** The barrier is a table of DTM's own clients: `migrate` makes it only where it is missing, and its rows are not ours to delete. */
@@ -26,7 +26,7 @@ export interface Tables {
 export function schemaTables(schema: string = 'stepping', barrier?: string): Tables {
   // 63 bytes is where PostgreSQL cuts an identifier off, silently.
   assertIdentifier('schema name', schema, 63)
-  const tables = tablesOf(schema, `the schema "${schema}"`, (name) => `"${schema}"."${name}"`)
+  const tables = tablesOf(schema, `in the schema "${schema}"`, (name) => `"${schema}"."${name}"`)
   return withBarrier(tables, (identifier) => `"${identifier}"`, barrier)
 }
 
@@ -41,7 +41,9 @@ export function prefixTables(
   barrier?: string,
 ): Tables {
   assertIdentifier('table prefix', prefix, 40)
-  const tables = tablesOf(prefix, `the prefix "${prefix}"`, (name) => quote(`${prefix}${name}`))
+  const tables = tablesOf(prefix, `with the prefix "${prefix}"`, (name) =>
+    quote(`${prefix}${name}`),
+  )
   return withBarrier(tables, quote, barrier)
 }
 

@@ -42,10 +42,13 @@ export async function playChaos(
 /** Of all apps together: what two cores do easily, so that it is the blows that disturb. */
 const msPerOrder = 25
 
-/** Each transaction manager is given as many. */
+function familyOf({ tm }: Cell): string {
+  return tm.startsWith('dtm') ? 'dtm' : 'self-tm'
+}
+
+/** Each family of transaction managers is given as many. */
 function restMs(cell: Cell, cells: readonly Cell[]): number {
-  const isDtm = cell.tm === 'dtm'
-  return 2 * msPerOrder * cells.filter(({ tm }) => (tm === 'dtm') === isDtm).length
+  return 2 * msPerOrder * cells.filter((each) => familyOf(each) === familyOf(cell)).length
 }
 
 async function openApp(stage: Stage, everyMs: number): Promise<App> {

@@ -26,7 +26,10 @@ export interface Server {
   stop(): Promise<void>
 }
 
-export type Servers = Readonly<Record<ServerName, Server>>
+export interface Servers extends Readonly<Record<ServerName, Server>> {
+  /** Orders by gRPC go to it directly; what is asked about them, by the network. */
+  readonly dtm: Server & { readonly grpc: string }
+}
 
 /**
  * A server that is killed forgets nothing of what it acknowledged: that is with the operating system, which goes on.
@@ -49,7 +52,9 @@ export async function openServers(): Promise<Servers> {
   }
 }
 
-async function behindProxy(server: Omit<Server, 'network'>): Promise<Server> {
+async function behindProxy<S extends Omit<Server, 'network'>>(
+  server: S,
+): Promise<S & Pick<Server, 'network'>> {
   return Object.assign(server, { network: await openProxy(Number(new URL(server.url).port)) })
 }
 
@@ -63,7 +68,11 @@ export async function closeServers(servers: Servers): Promise<void> {
 /** Apps reach all servers through their networks. */
 export function surroundingsOf(servers: Servers): Surroundings {
   return {
-    dtm: { url: through(servers.dtm, servers.dtm.url), callbackHost: '127.0.0.1' },
+    dtm: {
+      url: through(servers.dtm, servers.dtm.url),
+      grpc: servers.dtm.grpc,
+      callbackHost: '127.0.0.1',
+    },
     place: (product, label) => placeOn(servers, product, label),
   }
 }

@@ -20,9 +20,11 @@ export interface AppEnvironment {
   STORE_URL?: string
   /** Of the databases of two tenants, by a comma each. */
   TENANT_URLS?: string
-  /** The DTM server, and where it reaches this app; then, by a comma each, where it may have reached dead ones. */
+  /** The DTM server: of its HTTP API the URL, of its gRPC API host and port. */
   DTM_SERVER?: string
-  CALLBACK_URLS?: string
+  DTM_GRPC_SERVER?: string
+  /** Where it reaches this app, as host and port; then, by a comma each, where it may have reached dead ones. */
+  DOORS?: string
   TRACE: string
   /** What to do, one after another; then the process works until it is killed. */
   DO?: string

@@ -55,7 +55,8 @@ function storesFor(library: LibraryName): readonly LibraryName[] {
 
 export const cells: readonly Cell[] = libraryNames.flatMap((library): Cell[] => [
   { name: `${library} · self-tm outbox`, tm: 'self-tm outbox', library },
-  { name: `${library} · dtm`, tm: 'dtm', library },
+  { name: `${library} · dtm http`, tm: 'dtm http', library },
+  { name: `${library} · dtm grpc`, tm: 'dtm grpc', library },
   ...storesFor(library).map((store): Cell => ({
     name: `${library} · self-tm 2-phase, store on ${store}`,
     tm: 'self-tm 2-phase',

@@ -24,7 +24,7 @@ export function describeCellsOn(product: Product): void {
     beforeAll(async () => {
       const version = await serverVersion(product)
       if (version) reportServer(version)
-      if (wanted.some(({ tm }) => tm === 'dtm')) {
+      if (wanted.some(({ tm }) => tm.startsWith('dtm'))) {
         dtm = await takeDtm()
         reportServer(await dtmVersion(dtm.url))
       }

@@ -13,7 +13,7 @@ import type { Trace } from './trace.ts'
 
 /** What a cell needs around it. */
 export interface Surroundings {
-  readonly dtm: Pick<TakenDtm, 'url' | 'callbackHost'> | undefined
+  readonly dtm: Pick<TakenDtm, 'url' | 'grpc' | 'callbackHost'> | undefined
   /** An empty database of the product, which nobody else uses. */
   readonly place: (product: Product, label: string) => Promise<Place>
 }
@@ -41,7 +41,7 @@ export async function openStage(
   const others: Place[] = []
   for (let n = 0; n < tenants; n++) others.push(await place(productOf(library), `${name} tenant`))
   const jobs = store && (await place(productOf(store), `${name} store`))
-  const urls = dtm ? await urlsAt(dtm.callbackHost) : []
+  const addresses = dtm ? await doorsAt(dtm.callbackHost) : []
   const trace = join(tmpdir(), `stepping-trace-${crypto.randomUUID()}`)
   return {
     run: (env, door) =>
@@ -53,7 +53,8 @@ export async function openStage(
           ...(store && jobs && { STORE_LIBRARY: store, STORE_URL: jobs.url }),
           ...(dtm && {
             DTM_SERVER: dtm.url,
-            CALLBACK_URLS: (door === undefined ? urls : [urls[door]]).join(','),
+            DTM_GRPC_SERVER: dtm.grpc,
+            DOORS: (door === undefined ? addresses : [addresses[door]]).join(','),
           }),
           ...(tenants > 0 && { TENANT_URLS: others.map(({ url }) => url).join(',') }),
           TRACE: trace,
@@ -69,10 +70,10 @@ export async function openStage(
   }
 }
 
-async function urlsAt(host: string): Promise<readonly string[]> {
-  const urls: string[] = []
-  for (let door = 0; door < doors; door++) urls.push(`http://${host}:${await freePort()}/stepping`)
-  return urls
+async function doorsAt(host: string): Promise<readonly string[]> {
+  const addresses: string[] = []
+  for (let door = 0; door < doors; door++) addresses.push(`${host}:${await freePort()}`)
+  return addresses
 }
 
 /** The rows that a process printed for `rows`. */

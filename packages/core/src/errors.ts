@@ -26,6 +26,7 @@ export type SteppingErrorCode =
   | 'HTTP_STATUS'
   | 'ONCE_EXPIRED'
   | 'ONCE_KEY_REUSED'
+  | 'ONCE_NOT_AWAITED'
   | 'STEP_DUPLICATE'
   | 'STEP_INTERRUPTED'
   | 'STEP_PARKED'

@@ -62,6 +62,31 @@ async function mailOnce(fail: boolean, call: Partial<StepCall> = {}): Promise<vo
   }, call)
 }
 
+/** One attempt that returns, or throws, while its once is at work; with when each of them ended. */
+async function leaveOpen(ending: { once?: Error; run?: Error } = {}) {
+  const ended: string[] = []
+  const finish = Promise.withResolvers<void>()
+  const running = attempt(async (once) => {
+    const entered = Promise.withResolvers<void>()
+    void once(orders, async (tx) => {
+      entered.resolve()
+      await finish.promise
+      tx.insert('payment')
+      ended.push('once')
+      if (ending.once) throw ending.once
+    })
+    await entered.promise
+    if (ending.run) throw ending.run
+  })
+  const outcome = running.then((value) => {
+    ended.push('attempt')
+    return value
+  })
+  await new Promise((resolve) => setImmediate(resolve))
+  finish.resolve()
+  return { outcome: await outcome, ended }
+}
+
 describe('what a step does once', () => {
   it('is done by its first attempt', async () => {
     expect(await payOnce({ id: 7 })).toEqual({ ran: true, value: { id: 7 } })
@@ -212,6 +237,60 @@ describe('two uses of once in one step', () => {
         message: expect.stringMatching(/^once was called inside an open transaction.*orders/),
       },
     })
+  })
+})
+
+describe('a once that is not awaited', () => {
+  it('fails the attempt, with what to write', async () => {
+    const { outcome } = await leaveOpen()
+    expect(outcome).toMatchObject({
+      done: false,
+      park: false,
+      error: {
+        code: 'ONCE_NOT_AWAITED',
+        gid: 'job-1',
+        message: expect.stringMatching(/^Step Pay of job job-1 .*`await once\(\.\.\.\)`/) as string,
+      },
+    })
+  })
+
+  it('is over before the attempt is: the next one does not run beside it', async () => {
+    expect((await leaveOpen()).ended).toEqual(['once', 'attempt'])
+    expect(orders.rows).toEqual(['payment'])
+  })
+
+  it('has its error kept as the cause, and not thrown at the process', async () => {
+    const mine = new Error('no funds')
+    const { outcome } = await leaveOpen({ once: mine })
+    expect(outcome).toMatchObject({ error: { code: 'ONCE_NOT_AWAITED', cause: mine } })
+  })
+
+  it('is waited for also when the step throws, whose error it stays', async () => {
+    const mine = new Error('the other one failed')
+    const { outcome, ended } = await leaveOpen({ run: mine })
+    expect(outcome).toMatchObject({ done: false, error: mine })
+    expect(ended).toEqual(['once', 'attempt'])
+  })
+
+  it('is waited for also when another one follows on it', async () => {
+    const outcome = await attempt(async (once) => {
+      void once(orders, async (tx) => tx.insert('first')).then(() =>
+        once(ledger, async (tx) => tx.insert('second')),
+      )
+    })
+    expect(outcome).toMatchObject({ error: { code: 'ONCE_NOT_AWAITED' } })
+    expect([orders.rows, ledger.rows]).toEqual([['first'], ['second']])
+  })
+
+  it('is refused when it begins after the run is over', async () => {
+    let late: StepContext['once'] | undefined
+    await attempt(async (once) => {
+      late = once
+    })
+    await expect(late!(orders, async (tx) => tx.insert('payment'))).rejects.toMatchObject({
+      code: 'ONCE_NOT_AWAITED',
+    })
+    expect(orders.rows).toEqual([])
   })
 })
 

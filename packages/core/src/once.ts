@@ -9,22 +9,34 @@ import type { StepCall } from './transaction-manager.ts'
 import { runInTransaction } from './transaction.ts'
 import type { TransactionParts, TransactionWork } from './transaction.ts'
 
+/** The `once` of one attempt, and what becomes of it when that attempt ends. */
+export interface AttemptOnce {
+  readonly once: StepContext['once']
+  /**
+   * To be called when `run` is over: waits for what it left open, so that this attempt does not
+   * overlap with the next one, and from then on refuses `once`.
+   *
+   * @returns whether something was open, and the error that the last of it ended with.
+   */
+  readonly end: () => Promise<{ readonly wasOpen: boolean; readonly error?: unknown }>
+}
+
 /**
- * The `once` of one attempt. The key is (gid, step, key), the same in every attempt, so a zombie
- * of an earlier attempt and its successor meet at one row: one of them waits, and finds it taken.
+ * The key is (gid, step, key), the same in every attempt, so a zombie of an earlier attempt and its
+ * successor meet at one row: one of them waits, and finds it taken.
  */
-export function onceFor(
-  parts: TransactionParts,
-  call: StepCall,
-  owner: string,
-): StepContext['once'] {
+export function onceFor(parts: TransactionParts, call: StepCall, owner: string): AttemptOnce {
   const used = new Set<string>()
+  const open = new Set<Promise<unknown>>()
   const notAfter = Date.now() + safeAge.attemptWindowMs
-  return async function once<Tx, R>(
+  let isOver = false
+
+  async function use<Tx, R>(
     database: Database<Tx>,
     work: (tx: Tx, job: JobSteps) => Promise<R>,
-    { key = '' }: { readonly key?: string } = {},
+    key: string,
   ): Promise<OnceResult<R>> {
+    if (isOver) throw onceNotAwaited(call, 'used once after its run was over')
     const place = `${describeRef(database.ref)} ${key}`
     if (used.has(place)) {
       throw new SteppingError(
@@ -53,6 +65,36 @@ export function onceFor(
       throw error
     }
   }
+
+  return {
+    once: (database, work, { key = '' } = {}) => {
+      // Nothing hangs on the result itself: a rejection that nobody sees must stay unhandled.
+      const result = use(database, work, key).finally(() => open.delete(result))
+      open.add(result)
+      return result
+    },
+    async end() {
+      let error: unknown
+      const wasOpen = open.size > 0
+      // What follows on one may open another.
+      while (open.size > 0) {
+        for (const each of await Promise.allSettled(open)) {
+          if (each.status === 'rejected') error = each.reason
+        }
+      }
+      isOver = true
+      return { wasOpen, ...(error !== undefined && { error }) }
+    },
+  }
+}
+
+/** A crash before such a `once` committed would have lost the effect of a step that is done. */
+export function onceNotAwaited(call: StepCall, what: string, cause?: unknown): SteppingError {
+  return new SteppingError(
+    'ONCE_NOT_AWAITED',
+    `Step ${call.name} of job ${call.gid} ${what}. Its effect must be there before the step is done: write \`await once(...)\`.`,
+    { gid: call.gid, ...(cause !== undefined && { cause }) },
+  )
 }
 
 function decode<R>(value: string | null): R {

@@ -2,7 +2,7 @@ import { SteppingError, isSteppingError } from './errors.ts'
 import { toError } from './event.ts'
 import type { SteppingEvent } from './event.ts'
 import type { DatabaseRegistry } from './database-registry.ts'
-import { onceFor } from './once.ts'
+import { onceFor, onceNotAwaited } from './once.ts'
 import { printValue } from './print-value.ts'
 import { retryDelayMs } from './retry-policy.ts'
 import { safeAge } from './safe-age.ts'
@@ -129,16 +129,24 @@ async function runStep(
 ): Promise<void> {
   signal.throwIfAborted()
   const args = await readArgs(step, call)
-  await step.run({
-    args: args as never,
-    gid: call.gid,
-    index: call.index,
-    attempt: call.attempt,
-    idempotencyKey: `${call.gid}/${call.index}`,
-    signal,
-    services: parts.services as never,
-    once: onceFor(parts, call, parts.owner),
-  })
+  const { once, end } = onceFor(parts, call, parts.owner)
+  try {
+    await step.run({
+      args: args as never,
+      gid: call.gid,
+      index: call.index,
+      attempt: call.attempt,
+      idempotencyKey: `${call.gid}/${call.index}`,
+      signal,
+      services: parts.services as never,
+      once,
+    })
+  } catch (error) {
+    await end()
+    throw error
+  }
+  const { wasOpen, error } = await end()
+  if (wasOpen) throw onceNotAwaited(call, 'returned while a once of it was open', error)
 }
 
 async function readArgs(step: AnyStep<never>, call: StepCall): Promise<unknown> {

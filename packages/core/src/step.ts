@@ -30,6 +30,8 @@ export interface StepContext<Args = unknown, Services = unknown> {
    * value that the first run stored (through JSON). A job given steps through `job` is tied to the
    * same transaction.
    *
+   * Await it: a step that returns while one is open has failed, with `ONCE_NOT_AWAITED`.
+   *
    * @throws SteppingError `ONCE_KEY_REUSED` for a second use in one attempt without a `key` of its
    * own; `ONCE_EXPIRED` when the attempt began more than an hour ago; whatever `work` threw.
    */

@@ -278,7 +278,7 @@ async function place(
   { failures, fail = false, point }: PlaceOptions = {},
 ): Promise<{ gid: string }> {
   return await stepping.transaction(orders, async (tx, job) => {
-    crash.own(job.gid, point)
+    if (point) crash.own(job.gid, point)
     await fill(tx, job, label, { failures })
     if (fail) throw new Error('out of stock')
     return { gid: job.gid }

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type {
   Database,
   DbContext,
@@ -42,12 +43,13 @@ export const deaths: readonly (readonly CrashPoint[])[] = [
 export class Crash {
   readonly #points = new Map<string, CrashPoint>()
   readonly #arrived = new Map<CrashPoint, PromiseWithResolvers<void>>()
-  #placing = ''
+  /** The job of the transaction that runs: there are others, in which steps have their effects. */
+  readonly #placing = new AsyncLocalStorage<{ gid?: string }>()
 
-  /** The job that is placed now, and where it is to stop. */
-  own(gid: string, point: CrashPoint | undefined): void {
-    this.#placing = gid
-    if (point) this.#points.set(gid, point)
+  /** The job that this transaction places, and where it is to stop. */
+  own(gid: string, point: CrashPoint): void {
+    this.#placing.getStore()!.gid = gid
+    this.#points.set(gid, point)
   }
 
   /** Resolves when a job stands at the point. */
@@ -72,12 +74,13 @@ export class Crash {
   database<Tx>(database: Database<Tx>): Database<Tx> {
     const crashing: Database<Tx> = replacing(database, {
       transaction: async <R>(work: (tx: Tx) => Promise<R>, options?: unknown): Promise<R> => {
+        const placing: { gid?: string } = {}
         const value = await database.transaction(async (tx) => {
-          const result = await work(tx)
-          await this.at('before the commit', [this.#placing])
+          const result = await this.#placing.run(placing, () => work(tx))
+          if (placing.gid) await this.at('before the commit', [placing.gid])
           return result
         }, options)
-        await this.at('after the commit', [this.#placing])
+        if (placing.gid) await this.at('after the commit', [placing.gid])
         return value
       },
       context: (tx: Tx): DbContext => replacing(database.context(tx), { database: crashing }),

@@ -1,6 +1,9 @@
 import type { DatabaseLimits, DbContext } from '@stepping/core'
 import type { SqlDriver, SqlResult } from '@stepping/sql'
 
+/** Why a transaction cannot be used that has ended. */
+export const over = 'it is over. Call this inside the callback of db.transaction'
+
 /** What differs between the drivers under Drizzle's PostgreSQL databases. */
 export interface DrizzleDriver {
   readonly address: string

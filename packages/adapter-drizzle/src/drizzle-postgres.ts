@@ -1,5 +1,5 @@
 import { SteppingError } from '@stepping/core'
-import { errorCode, postgres, sqlDatabase } from '@stepping/sql'
+import { errorCode, overInCallback, postgres, sqlDatabase } from '@stepping/sql'
 import type {
   BoundTransaction,
   SchemaOptions,
@@ -12,6 +12,7 @@ import { entityKind, is, sql } from 'drizzle-orm'
 import type { TablesRelationalConfig } from 'drizzle-orm'
 import { PgDatabase, PgTransaction } from 'drizzle-orm/pg-core'
 import type { PgQueryResultHKT, PgTransactionConfig } from 'drizzle-orm/pg-core'
+import { over } from './driver.ts'
 import type { CommitWatch, DriverHandle, DriverSession, DrizzleDriver } from './driver.ts'
 import { nodePostgres } from './node-postgres.ts'
 import { pglite } from './pglite.ts'
@@ -124,6 +125,7 @@ function drizzleDriver<
       const watch = progress?.watch
       const assertOpen = (): void => {
         const why = progress?.over ? 'it is over' : handle.unusable()
+        if (why === over && progress) throw unusable(overInCallback)
         if (why !== undefined) throw unusable(why)
       }
       assertOpen()

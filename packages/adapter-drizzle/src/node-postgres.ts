@@ -7,6 +7,7 @@ import {
   watchTransaction,
 } from '@stepping/sql/node-postgres'
 import type { PgClient, PgPool } from '@stepping/sql/node-postgres'
+import { over } from './driver.ts'
 import type { DrizzleDriver } from './driver.ts'
 
 /** What of the pool only Drizzle's way to use it needs. */
@@ -51,7 +52,7 @@ export function nodePostgres(client: unknown): DrizzleDriver {
             return 'it is over, and another one uses its connection'
           }
           const status = connection.getTransactionStatus?.()
-          if (status === 'I') return 'it is over. Call this inside the callback of db.transaction'
+          if (status === 'I') return over
           if (status === 'E') return 'a statement in it failed, so it can only be rolled back'
           return undefined
         },

@@ -1,3 +1,4 @@
+import { over } from './driver.ts'
 import type { DrizzleDriver } from './driver.ts'
 
 /** PGlite runs in this process, once per folder: the client is the place, and need not be asked during a transaction. */
@@ -23,10 +24,7 @@ export function pglite(client: unknown): DrizzleDriver {
     handle(session) {
       const transaction = session.client as { closed?: boolean }
       return {
-        unusable: () =>
-          transaction.closed === true
-            ? 'it is over. Call this inside the callback of db.transaction'
-            : undefined,
+        unusable: () => (transaction.closed === true ? over : undefined),
       }
     },
   }

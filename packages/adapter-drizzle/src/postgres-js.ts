@@ -1,5 +1,6 @@
 import { SteppingError } from '@stepping/core'
 import { errorCode } from '@stepping/sql'
+import { over } from './driver.ts'
 import type { CommitWatch, DrizzleDriver } from './driver.ts'
 
 /** The shapes of postgres-js (`postgres`) that are used. */
@@ -64,7 +65,7 @@ async function probe(client: PostgresJsTransaction): Promise<string | undefined>
     return undefined
   } catch (error) {
     if (errorCode(error) === '25P01') {
-      return 'it is over. Call this inside the callback of db.transaction'
+      return over
     }
     if (errorCode(error) === '25P02') {
       return 'a statement in it failed, so it can only be rolled back'

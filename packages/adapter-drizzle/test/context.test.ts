@@ -109,6 +109,15 @@ describe('a context over node-postgres', () => {
     await h.close()
   })
 
+  test('of a transaction that its own callback committed is refused, and tells of that', async () => {
+    const ended = h.database.transaction(async (tx) => {
+      const context = h.database.context(tx)
+      await tx.execute(sql`commit`)
+      await context.assertUsable()
+    })
+    await expect(ended).rejects.toThrow(/something in the callback sent COMMIT/)
+  })
+
   test('is refused when a statement in the transaction failed', async () => {
     const open = await begin(h.database)
     const context = h.database.context(open.tx)

@@ -1,5 +1,5 @@
 import { SteppingError } from '@stepping/core'
-import { postgres, sqlDatabase, toText, transactionUnusable } from '@stepping/sql'
+import { overInCallback, postgres, sqlDatabase, toText, transactionUnusable } from '@stepping/sql'
 import type {
   BoundTransaction,
   CommittableSqlContext,
@@ -115,8 +115,9 @@ function pgDriver(
       const transaction = knownOn(client) ?? transactionOn(client, false)
       const { watch, opened } = transaction
       const assertOpen = (): void => {
-        if (transaction.ending || watch.ended() !== undefined)
-          throw transactionUnusable('it is over')
+        if (transaction.ending) throw transactionUnusable('it is over')
+        if (watch.ended() !== undefined)
+          throw transactionUnusable(opened ? overInCallback : 'it is over')
         assertStatus(client)
       }
       assertOpen()

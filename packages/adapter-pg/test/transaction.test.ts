@@ -61,6 +61,21 @@ describe('a transaction', () => {
     await expect(gone).rejects.toMatchObject({ code: 'TRANSACTION_ROLLED_BACK' })
   })
 
+  test('whose work sent the COMMIT tells that it did, and that no step will run', async () => {
+    const ended = h.database.transaction(async (client) => {
+      const context = h.database.context(client)
+      await order(client, 'committed inside')
+      await client.query('commit')
+      await context.assertUsable()
+    })
+    await expect(ended).rejects.toMatchObject({
+      code: 'TRANSACTION_UNUSABLE',
+      message: expect.stringMatching(
+        /something in the callback sent COMMIT.*may be committed, and no step .* will run/,
+      ) as string,
+    })
+  })
+
   test('rejects with the error of a constraint that is checked at the commit', async () => {
     const violated = h.database.transaction(async (client) => {
       await client.query('insert into paid values (1), (1)')

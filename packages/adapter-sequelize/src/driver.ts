@@ -1,6 +1,9 @@
 import type { DatabaseLimits } from '@stepping/core'
 import type { Execute, SqlDialect, SqlDriver, SqlResult, Statement } from '@stepping/sql'
 
+/** Why a transaction cannot be used that has ended. */
+export const over = 'it is over'
+
 /**
  * What differs between the drivers under Sequelize. This library's statements go to the driver's own
  * connection: Sequelize would log, retry and convert them as it does the user's.

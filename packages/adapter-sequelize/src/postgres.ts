@@ -12,6 +12,7 @@ import type { PgAddress, PgClient, PgListener } from '@stepping/sql/node-postgre
 import type { Sequelize } from 'sequelize'
 import { takeConnection } from './connections.ts'
 import type { Connection as Taken } from './connections.ts'
+import { over } from './driver.ts'
 import type { SequelizeDriver } from './driver.ts'
 import { configOf, connectBeside } from './internals.ts'
 
@@ -45,7 +46,7 @@ export function postgresDriver(db: Sequelize): SequelizeDriver {
       return {
         unusable() {
           const status = statusOf(connection)
-          if (watch.ended() !== undefined || status === 'I') return 'it is over'
+          if (watch.ended() !== undefined || status === 'I') return over
           if (status === 'E') return 'a statement in it failed, so it can only be rolled back'
           return undefined
         },

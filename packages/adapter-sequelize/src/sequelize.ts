@@ -1,5 +1,5 @@
 import { SteppingError } from '@stepping/core'
-import { sqlDatabase, transactionUnusable } from '@stepping/sql'
+import { overInCallback, sqlDatabase, transactionUnusable } from '@stepping/sql'
 import type {
   BoundTransaction,
   CommittableSqlContext,
@@ -9,6 +9,7 @@ import type {
   SqlDriver,
 } from '@stepping/sql'
 import type { Sequelize, Transaction, TransactionOptions } from 'sequelize'
+import { over } from './driver.ts'
 import type { SequelizeDriver, TransactionGuard } from './driver.ts'
 import { internalsOf, rootOf, withCause } from './internals.ts'
 import { mariadbDriver } from './mariadb.ts'
@@ -109,8 +110,9 @@ function sequelizeDriver(
       const { guard, opened } = known
       const assertOpen = (): void => {
         assertUnfinished(transaction, root)
-        if (known.ending) throw transactionUnusable('it is over')
+        if (known.ending) throw transactionUnusable(over)
         const why = guard.unusable()
+        if (why === over && opened) throw transactionUnusable(overInCallback)
         if (why !== undefined) throw transactionUnusable(why)
       }
       assertOpen()

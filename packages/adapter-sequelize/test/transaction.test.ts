@@ -32,6 +32,15 @@ describe('a transaction on PostgreSQL', () => {
     expect(await h.skus()).toEqual([])
   })
 
+  test('whose work sent the COMMIT tells that it did', async () => {
+    const ended = h.database.transaction(async (transaction) => {
+      const context = h.database.context(transaction)
+      await h.db.query('commit', { transaction })
+      await context.assertUsable()
+    })
+    await expect(ended).rejects.toThrow(/something in the callback sent COMMIT/)
+  })
+
   test('rejects when a statement that nobody awaited failed', async () => {
     const unawaited = h.database.transaction(async (transaction) => {
       await h.orders.count({ transaction })

@@ -13,7 +13,12 @@ export type {
   SqlDriver,
   TablesOptions,
 } from './sql-database.ts'
-export { outcomeUnknown, transactionRolledBack, transactionUnusable } from './transaction-errors.ts'
+export {
+  outcomeUnknown,
+  overInCallback,
+  transactionRolledBack,
+  transactionUnusable,
+} from './transaction-errors.ts'
 export { rawSql, sql, toText } from './statement.ts'
 export type { Execute, SqlResult, SqlValue, Statement } from './statement.ts'
 export { prefixTables, schemaTables } from './table-name.ts'

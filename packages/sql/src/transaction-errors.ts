@@ -5,6 +5,10 @@ export function transactionUnusable(why: string): SteppingError {
   return new SteppingError('TRANSACTION_UNUSABLE', `This transaction cannot be used: ${why}.`)
 }
 
+/** Why a transaction that an adapter opened, and has not ended yet, cannot be used. */
+export const overInCallback =
+  'it is over: something in the callback sent COMMIT or ROLLBACK, or its connection was lost. What it had written may be committed, and no step of the job will run. Leave the end to stepping.transaction'
+
 /** The server rolled back what the library, or the user, believes committed. */
 export function transactionRolledBack(
   answer: string,

@@ -202,8 +202,11 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'an old holder may renew',
     file: 'packages/self-tm/src/store/postgres/claim.ts',
-    from: 'on j.gid = h.gid and j.lease_token = h.token',
-    to: 'on j.gid = h.gid',
+    from: `and j.lease_token = h.token and j.lease_until is not null
+        for update
+      ) held
+      where held.token = h.token`,
+    to: 'and j.lease_until is not null for update) held',
     test: {
       file: 'packages/self-tm/test/postgres-job-store.test.ts',
       name: 'an old holder does not prolong the lease of the new one',
@@ -284,8 +287,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'rows are locked in the order of the batch',
     file: 'packages/self-tm/src/store/postgres/settle.ts',
-    from: 'order by j.gid for update of j',
-    to: 'for update of j',
+    from: 'order by gid collate "C"',
+    to: '',
     test: {
       file: 'packages/self-tm/test/postgres-concurrency.test.ts',
       name: 'batches that share rows in opposite orders do not deadlock',

@@ -15,7 +15,7 @@ export interface Connected<Tx> {
 }
 
 /** Jobs that run at once in one process. */
-const best = 2_000
+const best = 1_000
 
 export function steppingSide<Tx>(
   name: string,

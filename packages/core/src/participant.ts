@@ -88,13 +88,12 @@ async function attempt(
   call: StepCall,
 ): Promise<Error | undefined> {
   const time = new AbortController()
-  const signal = AbortSignal.any([call.signal, time.signal])
-  const run = runStep(parts, step, call, signal).then(
-    () => undefined,
-    (thrown: unknown) => asError(step, thrown),
-  )
   let timer: ReturnType<typeof setTimeout> | undefined
-  const timedOut = new Promise<Error>((resolve) => {
+  const endedWith = await new Promise<Error | undefined>((resolve) => {
+    runStep(parts, step, call, time).then(
+      () => resolve(undefined),
+      (thrown: unknown) => resolve(asError(step, thrown)),
+    )
     timer = setTimeout(
       () => {
         const error = new SteppingError(
@@ -115,21 +114,21 @@ async function attempt(
       Math.min(step.timeoutMs, 2 ** 31 - 1),
     )
   })
-  const error = await Promise.race([run, timedOut])
   clearTimeout(timer)
   // It timed out, however it ended then: an AbortError says less than the timeout.
-  return error && time.signal.aborted ? toError(time.signal.reason) : error
+  return endedWith && time.signal.aborted ? toError(time.signal.reason) : endedWith
 }
 
 async function runStep(
   parts: ParticipantParts,
   step: AnyStep<never>,
   call: StepCall,
-  signal: AbortSignal,
+  time: AbortController,
 ): Promise<void> {
-  signal.throwIfAborted()
-  const args = await readArgs(step, call)
+  call.signal.throwIfAborted()
+  const args = step.schema ? await checkedArgs(step, step.schema, call) : storedArgs(step, call)
   const { once, end } = onceFor(parts, call, parts.owner)
+  let signal: AbortSignal | undefined
   try {
     await step.run({
       args: args as never,
@@ -137,7 +136,10 @@ async function runStep(
       index: call.index,
       attempt: call.attempt,
       idempotencyKey: `${call.gid}/${call.index}`,
-      signal,
+      // Most steps do not ask for it, and it costs more than all else here.
+      get signal() {
+        return (signal ??= AbortSignal.any([call.signal, time.signal]))
+      },
       services: parts.services as never,
       once,
     })
@@ -149,15 +151,20 @@ async function runStep(
   if (wasOpen) throw onceNotAwaited(call, 'returned while a once of it was open', error)
 }
 
-async function readArgs(step: AnyStep<never>, call: StepCall): Promise<unknown> {
-  let args: unknown
+function storedArgs(step: AnyStep<never>, call: StepCall): unknown {
   try {
-    args = call.args === undefined ? undefined : JSON.parse(call.args)
+    return call.args === undefined ? undefined : JSON.parse(call.args)
   } catch (cause) {
     throw invalidArgs(step, call, 'they are not JSON', cause)
   }
-  if (!step.schema) return args
-  const result = await step.schema['~standard'].validate(args)
+}
+
+async function checkedArgs(
+  step: AnyStep<never>,
+  schema: NonNullable<AnyStep['schema']>,
+  call: StepCall,
+): Promise<unknown> {
+  const result = await schema['~standard'].validate(storedArgs(step, call))
   if (!result.issues) return result.value
   throw invalidArgs(step, call, describeIssues(result.issues))
 }

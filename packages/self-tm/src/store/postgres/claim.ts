@@ -15,6 +15,10 @@ const lookAheadRows = 200
  * and are stepped over; `skip locked` steps over those that another process is claiming.
  * `statement_timestamp()` can be compared in the index, `clock_timestamp()` cannot.
  *
+ * Locked rows stay where they are, so they are written by their place: to find them by their gids the
+ * planner reads the whole table when they are many. One that another process wrote between this
+ * statement's look and its lock is not at a place that this statement sees, and is left for the next.
+ *
  * A lease that was not given up belonged to an attempt that nobody wrote the end of. It counts: a
  * step that kills its process would else be tried without end.
  */
@@ -27,7 +31,7 @@ export function claimJobs(tables: Tables, request: ClaimRequest): Statement {
     with guard as materialized (
       select ${durableCommit} as durable
     ), picked as materialized (
-      select gid, lease_until is not null as cut_off from ${job}
+      select ctid as place, gid, lease_until is not null as cut_off from ${job}
       where app = ${app}::text and state in ('prepared', 'submitted') and due_at <= statement_timestamp()
         and (lease_until is null or lease_until <= statement_timestamp())
         and (state = 'prepared' or next_step in ${names})
@@ -35,10 +39,10 @@ export function claimJobs(tables: Tables, request: ClaimRequest): Statement {
       for update skip locked
     ), claimed as (
       update ${job} j set lease_owner = ${owner}::text, lease_token = lease_token + 1,
-        attempts = attempts + (picked.cut_off and state = 'submitted')::int,
+        attempts = attempts + (lease_until is not null and state = 'submitted')::int,
         lease_until = clock_timestamp() + ${leaseMs}::float8 * interval '1 ms'
-      from picked, guard where j.gid = picked.gid and durable is not null
-      returning j.gid, j.lease_token, j.state, j.steps, j.cursor, j.attempts, picked.cut_off, j.database
+      from guard where j.ctid = any(array(select place from picked)) and durable is not null
+      returning j.gid, j.lease_token, j.state, j.steps, j.cursor, j.attempts, j.database
     ), ahead as (
       select gid, state, next_step, due_at, lease_until from ${job}
       where ${look}::boolean and app = ${app}::text and state in ('prepared', 'submitted')
@@ -53,7 +57,7 @@ export function claimJobs(tables: Tables, request: ClaimRequest): Statement {
       where state = 'submitted' and next_step not in ${names}
         and greatest(due_at, coalesce(lease_until, due_at)) < statement_timestamp() - ${overdueMs}::float8 * interval '1 ms'
     )
-    select gid, lease_token, state, steps, cursor, attempts, cut_off, database, null::float8 as next_in_ms, null::text as unknown_steps from claimed
+    select gid, lease_token, state, steps, cursor, attempts, cut_off, database, null::float8 as next_in_ms, null::text as unknown_steps from claimed join picked using (gid)
     union all
     select null, null, null, null, null, null, null, null, (select min(in_ms) from upcoming where in_ms <= ${lookAheadMs ?? 0}::float8)::float8, (select json_agg(next_step) from stuck)::text`
 }

@@ -28,7 +28,7 @@ create table ${table('job')} (
   last_error text,
   created_at timestamptz not null default clock_timestamp(),
   finished_at timestamptz
-) with (fillfactor = 70)`,
+) with (fillfactor = 50)`,
         sql`
 create index job_due on ${table('job')} (app, due_at) where state in ('prepared', 'submitted')`,
         // Apart from job_due, where parked jobs would stand at the front of every claim.

@@ -65,7 +65,14 @@ export function libsqlFile(
     },
     limits: { parallelTransactions: 'SQLite has one writer at a time' },
     async read(statement) {
-      return await execute((await own()).reader.get(), statement)
+      const { reader } = await own()
+      try {
+        return await execute(reader.get(), statement)
+      } catch (error) {
+        // Half-run, it would keep the lock of each later read, and no writer could commit any more.
+        if (sqlite.isUndecided(error)) reader.drop()
+        throw error
+      }
     },
     async write(statements) {
       const { writer } = await own()

@@ -30,9 +30,9 @@ function place(driver: SqliteDriver, { place: file }: OpenSqlite, env = {}): Chi
   })
 }
 
-async function lockedBy({ place: file }: OpenSqlite): Promise<Child> {
+async function lockedBy({ place: file }: OpenSqlite, lock = 'immediate'): Promise<Child> {
   const child = runChild(new URL('sqlite-child-locker.ts', import.meta.url), {
-    env: { FILE: file },
+    env: { FILE: file, LOCK: lock },
   })
   await child.line((line) => line === 'locked')
   return child
@@ -120,6 +120,18 @@ describe.each(fileDrivers)('over $name, with other processes on the file', (driv
     await lockedBy(open)
     expect(await sqlJobStore(open.database).find('unknown')).toBeNull()
   })
+
+  test('a read that met a lock keeps none afterwards, also not of the reads that follow', async () => {
+    const open = await openWithJobs(driver, 'delete')
+    const store = sqlJobStore(open.database)
+    expect(await store.find('unknown')).toBeNull() // What the schema is, is known from now on.
+    const locker = await lockedBy(open, 'exclusive')
+    await expect(store.find('unknown')).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE' })
+    locker.kill('SIGUSR2')
+    await locker.line((line) => line === 'released')
+    expect(await store.find('unknown')).toBeNull()
+    await lockedBy(open, 'exclusive')
+  }, 20_000)
 
   test('killed while it commits, a job is there exactly where the row of its transaction is', async () => {
     const open = await openWithJobs(driver)

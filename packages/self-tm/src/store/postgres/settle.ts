@@ -10,8 +10,8 @@ import type { Settlement } from '../job-store.ts'
  * Rows are locked in the order of their gids: two batches that share two rows in two orders would
  * deadlock. Each is looked up by its gid, in a lateral query that the planner cannot take apart: after
  * an ANALYZE that saw no lease it would expect none, and compare every row with every ending. That
- * the token is compared again, outside, has it expect few rows for what follows. A pending `retry_now` outlives a failure, and a repeat of `submitted`: the operator's word
- * is newer.
+ * the token is compared again, outside, has it expect few rows for what follows. A pending
+ * `retry_now` outlives a failure, and a repeat of `submitted`: the operator's word is newer.
  */
 export function settleJobs(
   tables: Tables,

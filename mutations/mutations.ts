@@ -192,8 +192,16 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'an old holder may write',
     file: 'packages/self-tm/src/store/postgres/settle.ts',
-    from: 'j.lease_token = e.token and ',
-    to: '',
+    from: `j.lease_token = e.token and j.cursor = e.cursor
+          and j.lease_until is not null and (j.state = 'prepared' or j.state = 'submitted' and e.to <> 'submitted')
+        for update
+      ) held
+      cross join guard where held.token = e.token and `,
+    to: `j.cursor = e.cursor
+          and j.lease_until is not null and (j.state = 'prepared' or j.state = 'submitted' and e.to <> 'submitted')
+        for update
+      ) held
+      cross join guard where `,
     test: {
       file: 'packages/self-tm/test/postgres-job-store.test.ts',
       name: 'an old holder cannot write that a step',
@@ -868,7 +876,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'what was not awaited is sent after the end of a transaction over pg',
     file: 'packages/adapter-pg/src/pg.ts',
-    from: 'transaction.ending || ',
+    from: "if (transaction.ending) throw transactionUnusable('it is over')",
     to: '',
     test: {
       file: 'packages/adapter-pg/test/context.test.ts',

@@ -1,5 +1,13 @@
+import { printKind } from '@stepping/core'
 import type { DatabaseLimits, DbContext } from '@stepping/core'
 import type { SqlDriver, SqlResult } from '@stepping/sql'
+
+/** What was given instead of a Drizzle database: for messages. */
+export function describeNoDrizzle(given: unknown): string {
+  const kind = printKind(given)
+  const isClient = typeof given === 'object' && given !== null
+  return isClient ? `${kind}: wrap it, drizzle(client)` : kind
+}
 
 /** Why a transaction cannot be used that has ended. */
 export const over = 'it is over. Call this inside the callback of db.transaction'

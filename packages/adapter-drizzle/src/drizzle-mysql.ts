@@ -9,6 +9,7 @@ import type {
   MySqlTransactionConfig,
   PreparedQueryHKTBase,
 } from 'drizzle-orm/mysql-core'
+import { describeNoDrizzle } from './driver.ts'
 import { overMysql2 } from './mysql2.ts'
 import type { Mysql2Internals } from './mysql2.ts'
 
@@ -65,7 +66,7 @@ function drizzleDriver<
 function assertMysql2(db: object): void {
   const kind = is(db, MySqlDatabase)
     ? (db.constructor as unknown as { [entityKind]: string })[entityKind]
-    : 'something else'
+    : describeNoDrizzle(db)
   if (kind === 'MySql2Database') return
   throw new SteppingError(
     'DATABASE_INVALID',

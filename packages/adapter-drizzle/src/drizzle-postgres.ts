@@ -12,7 +12,7 @@ import { entityKind, is, sql } from 'drizzle-orm'
 import type { TablesRelationalConfig } from 'drizzle-orm'
 import { PgDatabase, PgTransaction } from 'drizzle-orm/pg-core'
 import type { PgQueryResultHKT, PgTransactionConfig } from 'drizzle-orm/pg-core'
-import { over } from './driver.ts'
+import { describeNoDrizzle, over } from './driver.ts'
 import type { CommitWatch, DriverHandle, DriverSession, DrizzleDriver } from './driver.ts'
 import { nodePostgres } from './node-postgres.ts'
 import { pglite } from './pglite.ts'
@@ -155,7 +155,7 @@ function drizzleDriver<
 function driverOf(db: object): DrizzleDriver {
   const kind = is(db, PgDatabase)
     ? (db.constructor as unknown as { [entityKind]: string })[entityKind]
-    : 'something else'
+    : describeNoDrizzle(db)
   const driver = drivers[kind]
   if (driver) return driver((db as { $client: unknown }).$client)
   throw new SteppingError(

@@ -1,10 +1,11 @@
-import { SteppingError } from '@stepping/core'
+import { assertDatabaseName, SteppingError } from '@stepping/core'
 import { outcomeUnknown, sqlDatabase, sqlite, transactionUnusable } from '@stepping/sql'
 import type { PrefixOptions, SqlDatabase, SqlDriver, SqlResult, Statement } from '@stepping/sql'
 import { entityKind, is } from 'drizzle-orm'
 import type { TablesRelationalConfig } from 'drizzle-orm'
 import { BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core'
 import { betterSqlite3 } from './better-sqlite3.ts'
+import { describeNoDrizzle } from './driver.ts'
 import { libsql } from './libsql.ts'
 import type { OpenedTransaction, SqliteDriver, SqliteInternals } from './sqlite-driver.ts'
 import type { SqliteTransaction } from './sqlite-driver.ts'
@@ -49,10 +50,13 @@ export function drizzleSqlite<
   Client = unknown,
 >(
   db: BaseSQLiteDatabase<K, R, F, S> & { readonly $client?: Client },
-  { connect, lockWaitMs = 10_000, ...options }: DrizzleSqliteOptions<Client>,
+  options: DrizzleSqliteOptions<Client>,
 ): SqlDatabase<SQLiteTransaction<K, R, F, S>, undefined> {
-  const driver = driverOf(db, connect, sqlite.tables(options).meta)
-  return sqlDatabase(drizzleDriver(db, driver, lockWaitMs), options)
+  const driverFor = driverOf(db)
+  assertDatabaseName('drizzleSqlite', options)
+  const { connect, lockWaitMs = 10_000, ...others } = options
+  const driver = driverFor(connect, sqlite.tables(others).meta)
+  return sqlDatabase(drizzleDriver(db, driver, lockWaitMs), others)
 }
 
 /** How far a transaction that this adapter opened got. */
@@ -196,12 +200,12 @@ function sessionOf(tx: object): object {
   return (tx as unknown as SqliteInternals).session
 }
 
-function driverOf(db: object, connect: Connect, meta: Statement): SqliteDriver {
+function driverOf(db: object): (connect: Connect, meta: Statement) => SqliteDriver {
   const kind = is(db, BaseSQLiteDatabase)
     ? (db.constructor as unknown as { [entityKind]: string })[entityKind]
-    : 'something else'
+    : describeNoDrizzle(db)
   const driver = drivers[kind]
-  if (driver) return driver(db as SqliteInternals, connect, meta)
+  if (driver) return (connect, meta) => driver(db as SqliteInternals, connect, meta)
   throw new SteppingError(
     'DATABASE_INVALID',
     `drizzleSqlite takes a Drizzle database over better-sqlite3 or libSQL, and got ${kind}.`,

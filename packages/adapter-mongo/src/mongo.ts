@@ -1,7 +1,9 @@
 import {
+  assertDatabaseName,
   describeError,
   describeRef,
   isSteppingError,
+  printKind,
   pruneRows,
   safeAge,
   SteppingError,
@@ -93,10 +95,20 @@ export interface MongoDatabase
  *
  * @example
  * const orders = mongo(client.db('orders'), { name: 'orders' })
- * @throws SteppingError `DATABASE_INVALID` for a bad prefix.
+ * @throws SteppingError `DATABASE_INVALID` for what is no `Db`, or a bad prefix; `OPTIONS_INVALID` without a
+ * name.
  */
 export function mongo(db: Db, options: MongoOptions): MongoDatabase {
   return new DriverDatabase(db, options)
+}
+
+function assertDb(db: Db): void {
+  const given = db as Partial<Db> | undefined
+  if (typeof given?.command === 'function' && typeof given.databaseName === 'string') return
+  throw new SteppingError(
+    'DATABASE_INVALID',
+    `mongo takes a Db of the driver, and got ${printKind(db)}: use mongo(client.db('orders'), { name }).`,
+  )
 }
 
 /** Then it reads it, and with it whether the transaction is open, some time before the sending. */
@@ -116,7 +128,10 @@ class DriverDatabase implements MongoDatabase {
   readonly #transactions: Transactions
   #meta: Meta | undefined
 
-  constructor(db: Db, { name, tenant, prefix = 'stepping_' }: MongoOptions) {
+  constructor(db: Db, options: MongoOptions) {
+    assertDb(db)
+    assertDatabaseName('mongo', options)
+    const { name, tenant, prefix = 'stepping_' } = options
     this.#db = db
     this.#client = clientOf(db)
     this.#transactions = new Transactions(this.#client)

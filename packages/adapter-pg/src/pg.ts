@@ -1,4 +1,4 @@
-import { SteppingError } from '@stepping/core'
+import { assertDatabaseName, printKind, SteppingError } from '@stepping/core'
 import { overInCallback, postgres, sqlDatabase, toText, transactionUnusable } from '@stepping/sql'
 import type {
   BoundTransaction,
@@ -39,13 +39,17 @@ export interface PgOptions extends SchemaOptions {
  *
  * @example
  * const orders = pg(new Pool({ connectionString }), { name: 'orders' })
- * @throws SteppingError `DATABASE_INVALID` for what is no `Pool`, or a bad schema name.
+ * @throws SteppingError `DATABASE_INVALID` for what is no `Pool`, or a bad schema name; `OPTIONS_INVALID`
+ * without a name.
  */
 export function pg(
   pool: Pool,
-  { prepare = false, ...options }: PgOptions,
+  options: PgOptions,
 ): SqlDatabase<PoolClient, PgTransactionOptions, CommittableSqlContext> {
-  return sqlDatabase(pgDriver(pool, prepare), options)
+  const shape = shapeOf(pool)
+  assertDatabaseName('pg', options)
+  const { prepare = false, ...others } = options
+  return sqlDatabase(pgDriver(pool, shape, prepare), others)
 }
 
 /** A transaction that was open on a client when it was first seen. */
@@ -59,9 +63,9 @@ interface Transaction {
 
 function pgDriver(
   pool: Pool,
+  shape: PgPool,
   prepare: boolean,
 ): SqlDriver<PoolClient, PgTransactionOptions, CommittableTransaction> {
-  const shape = shapeOf(pool)
   surviveLostConnections(shape)
   // A client has one transaction at a time. The next one gets a watch of its own, so that a context
   // which outlives its transaction is told from it.
@@ -115,9 +119,10 @@ function pgDriver(
       const transaction = knownOn(client) ?? transactionOn(client, false)
       const { watch, opened } = transaction
       const assertOpen = (): void => {
-        if (transaction.ending) throw transactionUnusable('it is over')
-        if (watch.ended() !== undefined)
-          throw transactionUnusable(opened ? overInCallback : 'it is over')
+        if (transaction.ending || watch.ended() !== undefined) {
+          const inCallback = opened && !transaction.ending
+          throw transactionUnusable(inCallback ? overInCallback : 'it is over')
+        }
         assertStatus(client)
       }
       assertOpen()
@@ -157,7 +162,7 @@ function shapeOf(pool: Pool): PgPool {
   // rolled back in one can be committed by the other.
   throw new SteppingError(
     'DATABASE_INVALID',
-    'pg takes a Pool of node-postgres: over a single Client, transactions that run at once would run into each other. Use pg(new Pool(...)).',
+    `pg takes a Pool of node-postgres, and got ${printKind(pool)}: over a single Client, transactions that run at once would run into each other. Use pg(new Pool(...), { name }).`,
   )
 }
 

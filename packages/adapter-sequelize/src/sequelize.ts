@@ -1,4 +1,4 @@
-import { SteppingError } from '@stepping/core'
+import { printKind, SteppingError } from '@stepping/core'
 import { overInCallback, sqlDatabase, transactionUnusable } from '@stepping/sql'
 import type {
   BoundTransaction,
@@ -143,13 +143,20 @@ function sequelizeDriver(
 }
 
 function driverOf(db: Sequelize): SequelizeDriver {
-  const dialect = typeof db?.getDialect === 'function' ? db.getDialect() : 'something else'
+  const taken = `an instance of Sequelize 6 for ${Object.keys(drivers).join(', ')}`
+  if (typeof db?.getDialect !== 'function') {
+    throw new SteppingError(
+      'DATABASE_INVALID',
+      `sequelize takes ${taken}, and got ${printKind(db)}.`,
+    )
+  }
+  const dialect = db.getDialect()
   const driver = drivers[dialect]
   if (driver) return driver(db)
   const why =
     dialect === 'sqlite'
       ? 'the driver sqlite3 does not show whether a transaction is open, so that a job could outlive the roll-back of its own; drizzleSqlite of @stepping/adapter-drizzle has other drivers'
-      : `it takes an instance of Sequelize 6 for ${Object.keys(drivers).join(', ')}`
+      : `it takes ${taken}`
   throw new SteppingError('DATABASE_INVALID', `sequelize does not take ${dialect}: ${why}.`)
 }
 

@@ -1,5 +1,6 @@
 import type { AnyDatabase, DatabaseRef } from './db-context.ts'
 import { SteppingError } from './errors.ts'
+import { isDatabase } from './given.ts'
 import { invalidOption } from './option.ts'
 import { describeRef } from './nesting.ts'
 import type { TenantDatabases } from './tenant-databases.ts'
@@ -91,10 +92,6 @@ export class DatabaseRegistry {
       `The database ${describeRef(ref)} is not registered here: add it to createStepping({ databases: [...] }). Registered: ${names.join(', ') || 'none'}.`,
     )
   }
-}
-
-function isDatabase(each: AnyDatabase | TenantDatabases): each is AnyDatabase {
-  return typeof (each as Partial<AnyDatabase> | null)?.ref?.name === 'string'
 }
 
 function isTenants(each: TenantDatabases): boolean {

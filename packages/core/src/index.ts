@@ -40,6 +40,8 @@ export { pruneRows } from './prune.ts'
 export type { PrunableBarrierRow, PrunableRows } from './prune.ts'
 export { describeRef } from './nesting.ts'
 export { migrateCall } from './migrate-call.ts'
+export { assertDatabaseName } from './given.ts'
+export { printKind } from './print-value.ts'
 export type {
   AnyDatabase,
   Barrier,

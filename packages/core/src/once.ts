@@ -1,6 +1,7 @@
 import type { Database } from './db-context.ts'
 import { SteppingError } from './errors.ts'
 import type { JobSteps } from './job.ts'
+import { assertDatabase, assertWork } from './given.ts'
 import { encodeJson } from './json.ts'
 import { describeRef } from './nesting.ts'
 import { safeAge } from './safe-age.ts'
@@ -37,6 +38,8 @@ export function onceFor(parts: TransactionParts, call: StepCall, owner: string):
     key: string,
   ): Promise<OnceResult<R>> {
     if (isOver) throw onceNotAwaited(call, 'used once after its run was over')
+    assertDatabase('once', database)
+    assertWork('once', work)
     const place = `${describeRef(database.ref)} ${key}`
     if (used.has(place)) {
       throw new SteppingError(

@@ -1,10 +1,18 @@
 import { expect, it } from 'vitest'
-import { printValue } from './print-value.ts'
+import { printKind, printValue } from './print-value.ts'
 
 class Response {
   readonly #status = 500
   get ok(): boolean {
     return this.#status < 300
+  }
+}
+class BoundPool {
+  readonly connectionString = 'postgres://app:secret@db/shop'
+}
+class Id {
+  toJSON(): string {
+    return '7f'
   }
 }
 const circle: { self?: object } = {}
@@ -26,12 +34,26 @@ it.each([
   ['an object', { status: 500 }, '{"status":500}'],
   ['a list', [1, 'two'], '[1,"two"]'],
   ['an object that keeps its data to itself', new Response(), 'an object of the class Response'],
+  ['an object that may hold a secret', new BoundPool(), 'an object of the class Pool'],
+  ['an object with a text of its own', new Id(), '"7f"'],
   ['an empty object', {}, 'an object'],
   ['an object without a prototype', Object.create(null), 'an object'],
   ['a circle', circle, 'an object'],
   ['an object with a getter that throws', trap, 'an object'],
 ])('%s is printed as what it is', (_name, value, printed) => {
   expect(printValue(value)).toBe(printed)
+})
+
+it.each([
+  [new BoundPool(), 'a Pool'],
+  [new Id(), 'an Id'],
+  [{ name: 'orders' }, 'an object'],
+  [() => 1, 'a function'],
+  [undefined, 'undefined'],
+  [null, 'null'],
+  ['orders', '"orders"'],
+])('the kind of %o is %s', (value, kind) => {
+  expect(printKind(value)).toBe(kind)
 })
 
 it('is short', () => {

@@ -3,6 +3,7 @@ import type { CommittableContext, Database, DbContext } from './db-context.ts'
 import { SteppingError } from './errors.ts'
 import { logEvent } from './event.ts'
 import type { SteppingEvent } from './event.ts'
+import { assertContextOrOptions, assertDatabase, assertWork } from './given.ts'
 import { httpStep } from './http-step.ts'
 import { guardedJobs } from './job-admin.ts'
 import type { JobAdmin } from './job-admin.ts'
@@ -202,6 +203,7 @@ class SteppingEngine implements Stepping {
   }
 
   createJob(first: DbContext | LoneJobOptions = {}, second: JobOptions = {}): Job & CommittableJob {
+    assertContextOrOptions(first)
     const context = 'database' in first ? first : undefined
     if (context) this.#databases.assertRegistered(context.database)
     const options: LoneJobOptions = context ? second : (first as LoneJobOptions)
@@ -215,6 +217,8 @@ class SteppingEngine implements Stepping {
     options?: TransactionOptions<NoInfer<O>>,
   ): Promise<R> {
     this.#assertNotClosed()
+    assertDatabase('stepping.transaction', database)
+    assertWork('stepping.transaction', work)
     return await runInTransaction(this.#parts, database, work, options)
   }
 

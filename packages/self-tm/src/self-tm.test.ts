@@ -7,6 +7,7 @@ import { FakeTransaction, setUpManager } from '../test/manage.ts'
 import type { Managed } from '../test/manage.ts'
 import { pause, settled } from '../test/work.ts'
 import { selfTm } from './self-tm.ts'
+import type { SelfTmOptions } from './self-tm.ts'
 import type { JobStore } from './store/job-store.ts'
 import { memoryJobStore } from './store/memory-job-store.ts'
 
@@ -35,6 +36,17 @@ describe('the settings', () => {
       )
     },
   )
+
+  test.each([
+    [undefined, 'undefined'],
+    [{}, 'undefined'],
+    [{ database: new Map() }, 'a Map'],
+    [{ database: 'orders' }, '"orders"'],
+  ])('refuse %o: there is no database for the jobs', (options, kind) => {
+    const make = (): unknown => selfTm(options as unknown as SelfTmOptions)
+    expect(make).toThrow(expect.objectContaining({ code: 'OPTIONS_INVALID' }))
+    expect(make).toThrow(`selfTm: database is ${kind}, it must be the database of an adapter`)
+  })
 
   test('refuse half a slot', () => {
     expect(() => selfTm({ store: memoryJobStore(), concurrency: 1.5 })).toThrow(/whole/)

@@ -1,4 +1,4 @@
-import { assertNumber, isSteppingError, SteppingError } from '@stepping/core'
+import { assertNumber, isSteppingError, printKind, SteppingError } from '@stepping/core'
 import type {
   AnyDatabase,
   DbContext,
@@ -8,6 +8,7 @@ import type {
   Participant,
   TransactionManager,
 } from '@stepping/core'
+import { isSqlDatabase } from '@stepping/sql'
 import type { AnySqlDatabase } from '@stepping/sql'
 import { Cleaner } from './cleaner.ts'
 import { monotonicMs } from './clock.ts'
@@ -17,6 +18,7 @@ import { Listener } from './listener.ts'
 import { Notifier } from './notifier.ts'
 import { outside } from './outside.ts'
 import { databaseJobStore } from './store/database-job-store.ts'
+import { isMongoDatabase } from './store/mongo/mongo-database.ts'
 import type { AnyMongoDatabase } from './store/mongo/mongo-database.ts'
 import type { SqlJobStoreOptions } from './store/sql-job-store.ts'
 import type { Claim, JobStore } from './store/job-store.ts'
@@ -48,9 +50,10 @@ export type SelfTmOptions = (
  *
  * @example
  * selfTm({ database: orders })
- * @throws SteppingError `OPTIONS_INVALID` for a number that is none, or out of range.
+ * @throws SteppingError `OPTIONS_INVALID` without a database, and for a number that is none, or out of range.
  */
 export function selfTm(options: SelfTmOptions): TransactionManager {
+  assertStore(options)
   const { concurrency = 50, leaseMs = 10_000, pollMs = 2_000 } = options
   const { drainMs = 10_000, pruneEveryMs = 3_600_000 } = options
   const times = { leaseMs, pollMs, drainMs, pruneEveryMs }
@@ -59,6 +62,20 @@ export function selfTm(options: SelfTmOptions): TransactionManager {
     assertNumber('selfTm', option, value, { from: 1, to: longestMs })
   }
   return new SelfTransactionManager({ ...options, concurrency, ...times })
+}
+
+function assertStore(options: Partial<SelfTmOptions> | undefined): void {
+  const { database, store } = options ?? {}
+  if (store || (isObject(database) && (isSqlDatabase(database) || isMongoDatabase(database))))
+    return
+  throw new SteppingError(
+    'OPTIONS_INVALID',
+    `selfTm: database is ${printKind(database)}, it must be the database of an adapter, such as pg(pool, { name }): selfTm({ database }).`,
+  )
+}
+
+function isObject(value: object | undefined): value is object {
+  return typeof value === 'object' && value !== null
 }
 
 /** About 11 days: a timer that is set to more than 24 fires at once, and again and again. */

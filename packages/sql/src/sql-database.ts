@@ -1,4 +1,11 @@
-import { describeError, describeRef, isSteppingError, safeAge, SteppingError } from '@stepping/core'
+import {
+  assertDatabaseName,
+  describeError,
+  describeRef,
+  isSteppingError,
+  safeAge,
+  SteppingError,
+} from '@stepping/core'
 import type {
   Barrier,
   CommittableContext,
@@ -171,7 +178,9 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
   readonly #driver: SqlDriver<Tx, O, B>
   #meta: Meta | undefined
 
-  constructor(driver: SqlDriver<Tx, O, B>, { name, tenant, ...where }: SqlDatabaseOptions) {
+  constructor(driver: SqlDriver<Tx, O, B>, options: SqlDatabaseOptions) {
+    assertDatabaseName(driver.dialect.name, options)
+    const { name, tenant, ...where } = options
     this.#driver = driver
     this.ref = tenant === undefined ? { name } : { name, tenant }
     this.sqlDialect = driver.dialect

@@ -1,4 +1,4 @@
-import { SteppingError } from '@stepping/core'
+import { printKind, SteppingError } from '@stepping/core'
 import type { DatabaseLimits } from '@stepping/core'
 import type { CommittableTransaction } from '../sql-database.ts'
 import type { SqlResult, Statement } from '../statement.ts'
@@ -165,7 +165,7 @@ function promisesOf<C extends Mysql2Connection>(
   // was rolled back in one can be committed by the other.
   throw new SteppingError(
     'DATABASE_INVALID',
-    `${name} takes a Pool of mysql2: over a single connection, transactions that run at once would run into each other. Use createPool(...).`,
+    `${name} takes a Pool of mysql2, and got ${printKind(given)}: over a single connection, transactions that run at once would run into each other. Use createPool(...).`,
   )
 }
 

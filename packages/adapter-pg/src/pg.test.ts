@@ -1,0 +1,20 @@
+import { Client, Pool } from 'pg'
+import { expect, test } from 'vitest'
+import { pg } from './pg.ts'
+import type { PgOptions } from './pg.ts'
+
+test.each([[undefined], [{}], [{ name: '' }]])('with the options %j is refused', (options) => {
+  const make = (): unknown => pg(new Pool(), options as unknown as PgOptions)
+  expect(make).toThrow(expect.objectContaining({ code: 'OPTIONS_INVALID' }))
+  expect(make).toThrow(/^pg: the database has (no|an empty) name/)
+})
+
+test.each([
+  [new Client(), 'a Client'],
+  [undefined, 'undefined'],
+  ['postgres://db', '"postgres://db"'],
+])('over %o is refused, by what it is', (given, kind) => {
+  const make = (): unknown => pg(given as unknown as Pool, { name: 'orders' })
+  expect(make).toThrow(expect.objectContaining({ code: 'DATABASE_INVALID' }))
+  expect(make).toThrow(`pg takes a Pool of node-postgres, and got ${kind}:`)
+})

@@ -3,6 +3,7 @@ import { createConnection, createPool } from 'mysql2/promise'
 import type { Pool, PoolConnection } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { mysql2 } from '../src/index.ts'
+import { startApp } from './app.ts'
 import { begun, committed, newKey, open, openForTest, order } from './harness.ts'
 import type { Harness } from './harness.ts'
 
@@ -52,6 +53,20 @@ describe('a context', () => {
       code: 'TRANSACTION_LOST',
     })
     expect(await h.barrier(key.gid)).toEqual([])
+  })
+
+  test('of a transaction that nobody began tells a job so, by its gid', async () => {
+    const connection = await h.pool.getConnection()
+    onTestFinished(() => connection.release())
+    const { stepping, note } = await startApp({ databases: [h.database], store: h.database })
+    const job = stepping.createJob(h.database.context(connection)).addStep(note, 'never')
+    await expect(job.prepareAndInsertBarrier()).rejects.toMatchObject({
+      code: 'TRANSACTION_LOST',
+      gid: job.gid,
+      message: expect.stringMatching(
+        new RegExp(`none was begun: await connection.beginTransaction\\(\\).*gid is ${job.gid}`),
+      ) as string,
+    })
   })
 
   test('of a transaction that is not begun yet is usable when its BEGIN was sent before', async () => {

@@ -119,10 +119,9 @@ function pgDriver(
       const transaction = knownOn(client) ?? transactionOn(client, false)
       const { watch, opened } = transaction
       const assertOpen = (): void => {
-        if (transaction.ending || watch.ended() !== undefined) {
-          const inCallback = opened && !transaction.ending
-          throw transactionUnusable(inCallback ? overInCallback : 'it is over')
-        }
+        if (transaction.ending) throw transactionUnusable('it is over')
+        if (watch.ended() !== undefined)
+          throw transactionUnusable(opened ? overInCallback : 'it is over')
         assertStatus(client)
       }
       assertOpen()

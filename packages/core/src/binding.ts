@@ -92,9 +92,12 @@ export function barrierKey(job: JobRecord): BarrierKey {
   return { gid: job.gid, notAfter: job.notAfter, identity: job.database?.identity ?? '' }
 }
 
-/** An adapter that lost the answer to COMMIT does not know the job; the caller needs its gid to look. */
+/** An adapter that lost the transaction, or the answer to COMMIT, does not know the job; the caller needs its gid to look. */
 export function withGid(error: unknown, gid: string): unknown {
-  if (!isSteppingError(error, 'TRANSACTION_OUTCOME_UNKNOWN')) return error
+  const isLost =
+    isSteppingError(error, 'TRANSACTION_OUTCOME_UNKNOWN') ||
+    isSteppingError(error, 'TRANSACTION_LOST')
+  if (!isLost || error.gid !== undefined) return error
   return new SteppingError(error.code, `${error.message} The job's gid is ${gid}.`, {
     gid,
     cause: error.cause,

@@ -159,7 +159,7 @@ export class JobHandle implements CommittableJob {
       this.#phase = 'prepared'
     } catch (error) {
       this.#phase = repeatable ? 'new' : 'failed'
-      throw error
+      throw withGid(error, this.gid)
     }
   }
 

@@ -108,7 +108,7 @@ export function mysql2Driver<C extends Mysql2Connection>(
       assertConnectionOf(core, connection)
       const ours = opened.get(connection)
       // What somebody else opened has no name: on one connection, each context may be of another one.
-      const transaction = ours ?? transactionWith(guardTransaction(connection))
+      const transaction = ours ?? transactionWith(guardTransaction(connection, notBegun))
       const { guard } = transaction
       const self = {}
       const assertOpen = (): void => {
@@ -136,6 +136,9 @@ export function mysql2Driver<C extends Mysql2Connection>(
     },
   }
 }
+
+const notBegun =
+  'Or none was begun: await connection.beginTransaction() before context(connection); what was written without it has been committed statement by statement. '
 
 /** Only MariaDB reads what stands in this kind of comment. */
 const askMariadb = 'select 1 /*M! + 1 */ as product'

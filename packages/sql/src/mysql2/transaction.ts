@@ -27,7 +27,8 @@ export interface TransactionGuard {
   isUntouched(): boolean
 }
 
-export function guardTransaction(connection: Mysql2Connection): TransactionGuard {
+/** `orElse`: what may have happened as well, where somebody else opened it. */
+export function guardTransaction(connection: Mysql2Connection, orElse = ''): TransactionGuard {
   let quietAt: number | undefined
   let marked = false
   return {
@@ -38,19 +39,19 @@ export function guardTransaction(connection: Mysql2Connection): TransactionGuard
     async assertMarked() {
       if (!marked) return
       await send(connection, 'release savepoint stepping_begin').catch((error: unknown) => {
-        throw errorNumber(error) === noSavepoint ? transactionEnded() : error
+        throw errorNumber(error) === noSavepoint ? transactionEnded(orElse) : error
       })
     },
     async execute(statement) {
       quietAt = undefined
       const answer = await send(connection, toLiteralText(statement))
-      if (answer.state?.inTransaction === false) throw transactionEnded()
+      if (answer.state?.inTransaction === false) throw transactionEnded(orElse)
       if (answer.state) quietAt = bytesWhenQuiet(connection)
       return answer
     },
     async assertOpen() {
       do {
-        if (!(await askState(connection)).inTransaction) throw transactionEnded()
+        if (!(await askState(connection)).inTransaction) throw transactionEnded(orElse)
         // What was not awaited may have come in behind the question.
       } while (isBusy(connection))
     },
@@ -99,9 +100,9 @@ export function afterCommitWasSent(error: unknown): unknown {
   return rolledBack && !isUnreachable(error) ? error : outcomeUnknown(error)
 }
 
-export function transactionEnded(): SteppingError {
+export function transactionEnded(orElse = ''): SteppingError {
   return new SteppingError(
     'TRANSACTION_LOST',
-    'The transaction is not open any more. A deadlock, whose error was swallowed or not awaited, rolled it back; or a statement ended it: COMMIT, ROLLBACK, or one of those, such as DDL, that commit by themselves. Begin again.',
+    `The transaction is not open any more. A deadlock, whose error was swallowed or not awaited, rolled it back; or a statement ended it: COMMIT, ROLLBACK, or one of those, such as DDL, that commit by themselves. ${orElse}Begin again.`,
   )
 }

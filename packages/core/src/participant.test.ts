@@ -18,6 +18,7 @@ const run = (context: StepContext): void => {
 }
 const plain = defineStep({ name: 'Plain', aliases: ['Old'], run })
 const thrice = defineStep({ name: 'Thrice', maxAttempts: 3, backoff: { firstMs: 10 }, run })
+const only = defineStep({ name: 'Only', maxAttempts: 1, run })
 let end: () => void
 const ends = defineStep({ name: 'Ends', maxAttempts: 3, run: () => end() })
 const order = defineStep({
@@ -27,7 +28,7 @@ const order = defineStep({
 })
 
 const orders = new FakeDatabase({ name: 'orders' })
-const app = fakeApp({ steps: [plain, thrice, ends, order], databases: [orders] })
+const app = fakeApp({ steps: [plain, thrice, only, ends, order], databases: [orders] })
 const participant = await participantOf(app)
 
 /** What comes of one attempt in which the step throws `error`. */
@@ -148,6 +149,23 @@ describe('an attempt that throws', () => {
     const outcome = await participant.runStep(callOf(thrice, { attempt: 4, afterCutOff: true }))
     expect(outcome).toMatchObject({ park: true, error: { code: 'LEASE_LOST' } })
     expect(seen).toHaveLength(before)
+  })
+
+  it.each([
+    [2, '1 time'],
+    [4, '3 times'],
+  ])('that is not made as number %d tells of the one that was cut off', async (attempt, times) => {
+    const step = attempt === 2 ? only : thrice
+    await participant.runStep(callOf(step, { attempt, afterCutOff: true }))
+    expect(app.events.at(-1)).toMatchObject({
+      type: 'step.failed',
+      attempt: attempt - 1,
+      error: {
+        message: expect.stringContaining(
+          `was begun ${times}, and the last time it was cut off`,
+        ) as string,
+      },
+    })
   })
 
   it('that was cut off before the last one is followed by another', async () => {

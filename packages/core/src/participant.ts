@@ -53,7 +53,8 @@ export function createParticipant(parts: ParticipantParts): Participant {
           retryInMs: retryDelayMs(call.attempt),
         }
       }
-      const error = cutOff(step, call) ?? (await attempt(parts, step, call))
+      const notMade = cutOff(step, call)
+      const error = notMade ?? (await attempt(parts, step, call))
       if (!error) return { done: true }
       const outcome = failureOf(step, call, error)
       if (!outcome.interrupted) {
@@ -62,7 +63,7 @@ export function createParticipant(parts: ParticipantParts): Participant {
           gid: call.gid,
           step: call.name,
           index: call.index,
-          attempt: call.attempt,
+          attempt: notMade ? call.attempt - 1 : call.attempt,
           error,
           retryInMs: outcome.park ? null : outcome.retryInMs,
         })
@@ -190,9 +191,13 @@ function cutOff(step: AnyStep<never>, call: StepCall): Error | undefined {
   const { gid } = call
   return new SteppingError(
     'LEASE_LOST',
-    `Step ${step.name} was begun ${call.attempt - 1} times, and the last time nobody stored how it ended: its process died or lost the job. Find out why, then call stepping.jobs.retry('${gid}').`,
+    `Step ${step.name} was begun ${times(call.attempt - 1)}, and the last time it was cut off: its process died or lost the job. Find out why, then call stepping.jobs.retry('${gid}').`,
     { gid },
   )
+}
+
+function times(count: number): string {
+  return count === 1 ? '1 time' : `${count} times`
 }
 
 function failureOf(

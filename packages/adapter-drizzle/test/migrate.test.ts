@@ -38,6 +38,14 @@ async function migrateAll(h: Harness): Promise<void> {
 }
 
 describe.each(drivers)('migrate over $name', (driver) => {
+  test.each(['find', 'retry', 'cancel'] as const)('is what jobs.%s asks for', async (call) => {
+    const h = await open(driver)
+    await expect(selfTm({ database: h.database }).jobs![call]('g')).rejects.toMatchObject({
+      code: 'SCHEMA_MISSING',
+      message: expect.stringMatching(/of the database orders do not exist: run/) as string,
+    })
+  })
+
   test('makes a database usable, changes nothing when repeated, and keeps its identity', async () => {
     const h = await open(driver)
     await migrateAll(h)

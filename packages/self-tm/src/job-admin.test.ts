@@ -34,6 +34,23 @@ async function submitted({ tm }: Managed, ...steps: string[]): Promise<JobRecord
   return job
 }
 
+describe('a store that refuses', () => {
+  const missing = new SteppingError('SCHEMA_MISSING', 'run migrate')
+  const calls = ['find', 'retry', 'cancel'] as const
+
+  test.each(calls)('for lack of its tables has %s say so', async (call) => {
+    const replaced: Partial<JobStore> = { find: refused, retry: refused }
+    const { jobs } = await start({}, { replaced })
+    replaced.assertReady = async () => await Promise.reject(missing)
+    await expect(jobs[call]('g')).rejects.toBe(missing)
+  })
+
+  test.each(calls)('for another reason has %s reject with that', async (call) => {
+    const { jobs } = await start({}, { replaced: { find: refused, retry: refused } })
+    await expect(jobs[call]('g')).rejects.toThrow('refused')
+  })
+})
+
 describe('cancel', () => {
   test('ends a job that waits for its next attempt', async () => {
     const managed = await start({ A: () => failed(60_000) })

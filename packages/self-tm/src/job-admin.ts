@@ -1,4 +1,4 @@
-import { describeError, SteppingError } from '@stepping/core'
+import { describeError, isSteppingError, SteppingError } from '@stepping/core'
 import type { Health, JobAdmin, JobView, Participant } from '@stepping/core'
 import { isOver } from './job-state.ts'
 import type { JobStore } from './store/job-store.ts'
@@ -16,8 +16,18 @@ export interface Running {
 }
 
 export function jobAdmin(store: JobStore, running: () => Running): JobAdmin {
+  /** Without its tables a store rejects with its driver's words for that. */
+  async function asked<R>(work: () => Promise<R>): Promise<R> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isSteppingError(error)) await store.assertReady()
+      throw error
+    }
+  }
+
   async function seen(gid: string): Promise<JobView> {
-    const view = await store.find(gid)
+    const view = await asked(() => store.find(gid))
     if (!view)
       throw new SteppingError(
         'JOB_UNKNOWN',
@@ -29,10 +39,10 @@ export function jobAdmin(store: JobStore, running: () => Running): JobAdmin {
   }
 
   return {
-    find: async (gid) => await store.find(gid),
+    find: async (gid) => await asked(() => store.find(gid)),
 
     async retry(gid) {
-      if (!(await store.retry(gid))) {
+      if (!(await asked(() => store.retry(gid)))) {
         await seen(gid)
         // It was over, or unknown, when it was written, and is not when it is read: once more.
         return await this.retry(gid)

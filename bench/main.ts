@@ -41,9 +41,21 @@ async function measureAll(scenario: Scenario): Promise<Measured> {
   const taking = wanted(sideNames).filter((name) => scenario.sides.includes(name))
   const results: Record<string, Figures[]> = {}
   const load: number[] = []
+  const failed = new Set<string>()
   for (let round = 0; round < (scenario.rounds ?? rounds); round++) {
     for (const name of round % 2 === 0 ? taking : taking.toReversed()) {
-      const figures = await measure(scenario.name, name)
+      if (failed.has(name)) continue
+      let figures: Figures
+      try {
+        figures = await measure(scenario.name, name)
+      } catch (error) {
+        // A side that fails has no figures here, and takes none from the others.
+        console.error(error)
+        failed.add(name)
+        delete results[name]
+        process.exitCode = 1
+        continue
+      }
       load.push(loadavg()[0]!)
       ;(results[name] ??= []).push(figures)
       const told = Object.entries(figures).map(

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
 import type { Figures, Scenario } from './scenario.ts'
 import type { Server } from './server.ts'
@@ -36,12 +36,13 @@ export async function writeReport(
   await writeFile(page, `${before}\n\n${tables}\n\n${after}`)
   const { settings } = server
   const scenarios = measured.map(({ scenario, ...each }) => ({ scenario: scenario.name, ...each }))
+  await mkdir(new URL('.', raw), { recursive: true })
   await writeFile(raw, `${JSON.stringify({ machine, settings, scenarios }, undefined, 2)}\n`)
 }
 
 function toTable({ scenario, results }: Measured): string {
   const names = Object.keys(results)
-  const figures = Object.keys(results[names[0]!]![0]!)
+  const figures = Object.keys(Object.values(results)[0]?.[0] ?? {})
   const head = ['', ...figures, 'spread', `to ${scenario.baseline}`]
   const rows = names.map((name) => {
     const values = figures.map((figure) => print(median(column(results[name]!, figure))))

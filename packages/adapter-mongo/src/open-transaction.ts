@@ -42,9 +42,14 @@ export function transactionOf(session: ClientSession): DriverTransaction {
 export function openTransaction(db: Db, session: ClientSession): OpenTransaction {
   assertSessionOf(db, session)
   const transaction = transactionOf(session)
+  let wasOpen = false
   function whyClosed(): string | undefined {
     if (session.hasEnded) return 'its session has ended'
-    if (!session.inTransaction()) return 'no transaction is open in this session'
+    if (!session.inTransaction()) {
+      return wasOpen
+        ? 'it is over, and no transaction is open in its session'
+        : 'no transaction is open in this session: call session.startTransaction() first'
+    }
     if (transactionOf(session) === transaction) return undefined
     return 'it is over, and another one is open in its session'
   }
@@ -56,6 +61,7 @@ export function openTransaction(db: Db, session: ClientSession): OpenTransaction
   }
   const assertNotLost = (): void => assertOpen('TRANSACTION_LOST')
   assertOpen('TRANSACTION_UNUSABLE')
+  wasOpen = true
   return {
     transaction,
     assertOpen: () => assertOpen('TRANSACTION_UNUSABLE'),

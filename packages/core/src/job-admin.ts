@@ -9,6 +9,7 @@ export interface JobView {
   readonly steps: readonly { readonly name: string; readonly done: boolean }[]
   /** Failed attempts of the step that is next. */
   readonly attempts: number
+  /** Null of a job that finished, whatever its attempts had come to before. */
   readonly lastError: string | null
   /** Whether a process holds the job's lease now. */
   readonly running: boolean

@@ -33,18 +33,24 @@ export function viewOf(row: Row): JobView {
   const steps = decodeSteps(row['steps'] as string)
   const done = row['cursor'] === null ? steps.length : Number(row['cursor'])
   const finishedAt = row['finished_at']
+  const state = row['state'] as JobState
   return {
     gid: row['gid'] as string,
     app: row['app'] as string,
-    state: row['state'] as JobState,
+    state,
     steps: steps.map(({ name }, index) => ({ name, done: index < done })),
     attempts: Number(row['attempts']),
-    lastError: row['last_error'] as string | null,
+    lastError: lastErrorOf(state, row['last_error'] as string | null),
     running: isTrue(row['running']),
     dueAt: timeOf(row['due_at']),
     createdAt: timeOf(row['created_at']),
     finishedAt: finishedAt === null ? null : timeOf(finishedAt),
   }
+}
+
+/** The row keeps the error of an attempt that was followed by one that did it. */
+export function lastErrorOf(state: JobState, stored: string | null): string | null {
+  return state === 'finished' ? null : stored
 }
 
 /** An error's text may hold a NUL, which PostgreSQL refuses in text: one such row would fail its whole batch. */

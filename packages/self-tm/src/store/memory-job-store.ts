@@ -22,6 +22,7 @@ import type {
   SettleResult,
   Submitted,
 } from './job-store.ts'
+import { lastErrorOf } from './job-rows.ts'
 import { wasWritten } from './was-written.ts'
 import type { Standing } from './was-written.ts'
 
@@ -154,7 +155,7 @@ class MemoryJobStore implements JobStore {
       state: row.state,
       steps: decodeSteps(row.steps).map(({ name }, index) => ({ name, done: index < row.cursor })),
       attempts: row.attempts,
-      lastError: row.lastError,
+      lastError: lastErrorOf(row.state, row.lastError),
       running: isHeld(row, this.#now()),
       dueAt: new Date(row.dueAt),
       createdAt: new Date(row.createdAt),

@@ -123,7 +123,8 @@ describe.each([
     const app = await open()
     const gid = await app.start()
     await vi.waitFor(() => expect(app.began).toEqual([1]), { timeout: 20_000 })
-    await app.stepping.jobs.cancel(gid)
+    // Begun is not ended: until then it is JOB_RUNNING.
+    await vi.waitFor(() => app.stepping.jobs.cancel(gid), { timeout: 20_000 })
     expect(await app.stepping.jobs.find(gid)).toMatchObject({ state: 'cancelled' })
     await expect(app.stepping.jobs.cancel(gid)).rejects.toMatchObject({ code: 'JOB_STATE' })
     await expect(app.stepping.jobs.retry(gid)).rejects.toMatchObject({ code: 'JOB_STATE' })

@@ -57,7 +57,7 @@ test('tables that are missing are told with the command that creates them', asyn
   const program = run('mistakes.ts', await freshShop(), { MISTAKE: 'not migrated' })
   await program.exit
   expect(program.lines).toEqual([
-    'SCHEMA_MISSING: The tables of stepping in the schema "stepping" do not exist: run `await stepping.migrate()` once when deploying.',
+    'SCHEMA_MISSING: The tables of stepping in the schema "stepping" of the database orders do not exist: run `await stepping.migrate()` once when deploying.',
   ])
 })
 

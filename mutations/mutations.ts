@@ -937,7 +937,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a submit leaves when DTM may have asked by itself',
     file: 'packages/dtm/src/delivery.ts',
-    from: 'this.#preparedAtMs + timing.timeoutToFail * 1_000 - marginMs',
+    from: 'timing.timeoutToFail * 1_000 - marginMs',
     to: 'Infinity',
     test: {
       file: 'packages/dtm/test/delivery.test.ts',

@@ -106,6 +106,16 @@ describe('a step', () => {
     await ended(first, { done: true })
   })
 
+  it('that was done a day ago may be that of a new job with the same gid', async () => {
+    const all = attempts()
+    await ended(all.ask(step, 1_000), { done: true })
+    vi.advanceTimersByTime(86_399_999)
+    expect(await all.ask(step, 1_000)).toBe('done before')
+    vi.advanceTimersByTime(1)
+    expect(await ended(all.ask(step, 1_000), { done: true })).toBe('done')
+    expect(calls).toHaveLength(2)
+  })
+
   it('is forgotten when ten thousand others came after it, unless it runs', async () => {
     const all = attempts(2)
     void all.ask({ ...step, gid: 'running' }, 0)

@@ -1,4 +1,4 @@
-import { describeError, isSteppingError, SteppingError } from '@stepping/core'
+import { describeError, isSteppingError, safeAge, SteppingError } from '@stepping/core'
 import type { StepCall, StepOutcome } from '@stepping/core'
 import { monotonicMs } from './clock.ts'
 
@@ -34,6 +34,8 @@ interface Running {
 interface Entry {
   running: Running | undefined
   isDone: boolean
+  /** Monotonic; meaningless until then. */
+  doneAtMs: number
   /** How the last attempt ended, until DTM has heard it. */
   untold: Progress | undefined
   failures: number
@@ -54,6 +56,12 @@ export interface AttemptsOptions {
 
 /** More steps than this are not remembered: those that were called longest ago go first. */
 const mostEntries = 10_000
+
+/**
+ * Nor is a step that was done longer ago than this: a gid of a caller's own is a new job once DTM
+ * and the barrier have forgotten the old one, which both do later.
+ */
+const rememberedMs = safeAge.jobWindowMs
 
 /** How long steps that were told to stop may take to do so. */
 const interruptMs = 1_000
@@ -139,6 +147,7 @@ export class Attempts {
   #end(entry: Entry, step: CalledStep, outcome: StepOutcome): void {
     if (outcome.done) {
       entry.isDone = true
+      entry.doneAtMs = monotonicMs()
       entry.untold = 'done'
       return
     }
@@ -157,9 +166,11 @@ export class Attempts {
   }
 
   #entryOf(key: string): Entry {
-    const entry = this.#entries.get(key) ?? {
+    const known = this.#entries.get(key)
+    const entry = (known && !isForgotten(known) ? known : undefined) ?? {
       running: undefined,
       isDone: false,
+      doneAtMs: 0,
       untold: undefined,
       failures: 0,
       lastError: null,
@@ -184,6 +195,10 @@ export class Attempts {
 
 function keyOf(gid: string, index: number): string {
   return `${gid}/${index}`
+}
+
+function isForgotten({ isDone, untold, doneAtMs }: Entry): boolean {
+  return isDone && !untold && monotonicMs() - doneAtMs >= rememberedMs
 }
 
 function tell(entry: Entry): Progress {

@@ -25,6 +25,8 @@ export class Delivery {
   readonly #body: Uint8Array
   /** When the first prepare was sent, from which DTM counts; monotonic. */
   #preparedAtMs: number | undefined
+  /** The same in epoch milliseconds: the monotonic clock stands still while the machine sleeps, DTM's does not. */
+  #preparedAt = 0
   /** DTM asks about the job at any moment or has started it: a submit would start it once more. */
   #startsAlone = false
   #isDropped = false
@@ -44,7 +46,10 @@ export class Delivery {
     if (Date.now() >= notAfter) {
       throw this.#error('BARRIER_EXPIRED', 'began too long ago to be sent now. Begin again')
     }
-    this.#preparedAtMs ??= monotonicMs()
+    if (this.#preparedAtMs === undefined) {
+      this.#preparedAtMs = monotonicMs()
+      this.#preparedAt = Date.now()
+    }
     const { is, reason } = await this.#sendPrepare()
     if (is === 'refused') throw this.#error('TM_REFUSED', `was refused by DTM (${reason})`)
     // A prepare that meets a job is a success, whatever that job is.
@@ -98,8 +103,10 @@ export class Delivery {
     if (this.#preparedAtMs === undefined) return await this.#report('it was prepared elsewhere')
     if (this.#startsAlone) return await this.#report('DTM had it before')
     const { timing, options, steps } = this.#message
-    const sendBeforeMs = this.#preparedAtMs + timing.timeoutToFail * 1_000 - marginMs
-    if (monotonicMs() >= sendBeforeMs) return await this.#report('its time was up')
+    const windowMs = timing.timeoutToFail * 1_000 - marginMs
+    const sendBeforeMs = this.#preparedAtMs + windowMs
+    const isLate = monotonicMs() >= sendBeforeMs || Date.now() >= this.#preparedAt + windowMs
+    if (isLate) return await this.#report('its time was up')
     const waitMs = options.wait_result ? steps.length * timing.requestTimeout * 1_000 : 0
     let verdict
     try {

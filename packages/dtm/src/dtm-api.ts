@@ -33,6 +33,8 @@ export interface DtmTransaction {
   /** What was asked of DTM, as JSON. */
   readonly options?: string
   readonly create_time?: string
+  /** As JSON. */
+  readonly custom_data?: string
   readonly finish_time?: string
   readonly rollback_time?: string
   readonly next_cron_time?: string

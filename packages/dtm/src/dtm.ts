@@ -3,7 +3,7 @@ import { callbackAt } from './callback.ts'
 import { checkCallback } from './check-callback.ts'
 import { callbackHandler } from './handler.ts'
 import { DtmTransactionManager } from './manager.ts'
-import { settingsOf, urlIn } from './options.ts'
+import { invalid, settingsOf, urlIn } from './options.ts'
 import type { DtmOptions, DtmSettings } from './options.ts'
 import { httpOrders } from './orders.ts'
 
@@ -33,7 +33,30 @@ export interface Dtm extends TransactionManager {
  */
 export function dtm(options: DtmOptions): Dtm {
   const settings = settingsOf(options, 'dtm')
-  return new HttpDtm(settings, urlIn('dtm', 'callbackUrl', options.callbackUrl))
+  return new HttpDtm(settings, callbackUrlIn(options))
+}
+
+/** What DTM and we put into the query of the callback URL, where the first of a name counts. */
+const ownParams = new Set([
+  'gid',
+  'branch_id',
+  'op',
+  'trans_type',
+  'app',
+  'database',
+  'tenant',
+  'identity',
+  'sending',
+  'mac',
+  'key',
+  'check',
+])
+
+function callbackUrlIn({ callbackUrl }: DtmOptions): URL {
+  const url = urlIn('dtm', 'callbackUrl', callbackUrl)
+  const taken = [...url.searchParams.keys()].find((name) => ownParams.has(name))
+  if (taken === undefined) return url
+  throw invalid('dtm', `callbackUrl has ${taken} in its query, which is DTM's or ours`)
 }
 
 class HttpDtm extends DtmTransactionManager implements Dtm {

@@ -119,7 +119,8 @@ function isOwn(name: string): boolean {
   return ownHeaders.has(name) || ownPrefix.test(name)
 }
 
-function assertHeaders({ branchHeaders = {} }: DtmJobOptions, owner: string): void {
+/** @throws SteppingError `OPTIONS_INVALID` */
+export function assertHeaders({ branchHeaders = {} }: DtmJobOptions, owner: string): void {
   const wrong = Object.keys(branchHeaders).find((name) => isOwn(name.toLowerCase()))
   if (wrong !== undefined) {
     throw new SteppingError(

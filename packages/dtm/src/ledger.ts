@@ -41,19 +41,23 @@ export class Ledger {
   /** Makes the attempt unless the step is done. Never rejects. */
   async run(call: StepCall): Promise<StepOutcome> {
     const id = `${call.gid}/${call.index}`
-    let outcome: StepOutcome | undefined
+    let attempt: Promise<StepOutcome> | undefined
     try {
       await this.#database.transaction(async (tx) => {
         const stored = await this.#database.once.take(this.#database.context(tx), this.#keyOf(call))
         if (stored || this.#unwritten.has(id)) return
-        outcome = await this.#participant.runStep(call)
-        if (!outcome.done) throw new NotDone()
+        attempt = this.#participant.runStep(call)
+        if (!(await attempt).done) throw new NotDone()
         this.#unwritten.add(id)
       })
       this.#unwritten.delete(id)
       return { done: true }
     } catch (error) {
+      // A transaction whose connection is lost is over before the step is, and as long as that one
+      // runs, this process begins no other.
+      const outcome = await attempt
       if (outcome?.done === false) return outcome
+      if (outcome) this.#unwritten.add(id)
       return this.#busy(call, error)
     }
   }

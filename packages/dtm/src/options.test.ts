@@ -22,6 +22,10 @@ describe('dtm', () => {
     [{ jobs: { timeoutToFailMs: 500 } }, 'dtm: jobs: timeoutToFailMs'],
     [{ concurrency: 0 }, 'concurrency is 0'],
     [{ drainMs: -1 }, 'drainMs is -1'],
+    [{ drainMs: 2 ** 31 }, 'drainMs is 2147483648'],
+    [{ pruneEveryMs: 2_592_000_000 }, 'pruneEveryMs is 2592000000'],
+    [{ callbackUrl: 'http://shop/stepping?key=gateway' }, 'callbackUrl has key'],
+    [{ jobs: { branchHeaders: { Host: 'shop' } } }, 'dtm: jobs: branchHeaders sets Host'],
     [{ longestRetryMs: Number.NaN }, 'longestRetryMs is NaN'],
     [{ callers: { go: { secrets: ['short'], steps: [] } } }, 'callers.go: secrets'],
   ])('refuses %j', (change, message) => {

@@ -1,7 +1,7 @@
 import { assertNumber, SteppingError } from '@stepping/core'
 import { callersOf } from './callers.ts'
 import type { CallerOptions, Callers } from './callers.ts'
-import { assertAnswersInTime } from './job-options.ts'
+import { assertAnswersInTime, assertHeaders } from './job-options.ts'
 import type { DtmJobOptions } from './job-options.ts'
 import type { LedgerDatabase } from './ledger.ts'
 import { hmacSigner, noSigner } from './signature.ts'
@@ -79,6 +79,9 @@ export interface DtmSettings {
   readonly drainMs: number
 }
 
+/** What Node's timers take, which fire at once for more, and half of that again for the spread of `pruneEveryMs`. */
+const longestMs = 1_000_000_000
+
 /** @throws SteppingError `OPTIONS_INVALID` */
 export function settingsOf(options: CommonOptions, owner: string): DtmSettings {
   const settings = {
@@ -95,18 +98,17 @@ export function settingsOf(options: CommonOptions, owner: string): DtmSettings {
     concurrency: options.concurrency ?? 500,
     drainMs: options.drainMs ?? 10_000,
   }
-  for (const name of [
-    'requestTimeoutMs',
-    'longestRetryMs',
-    'parkedRetryMs',
-    'pruneEveryMs',
-  ] as const) {
+  for (const name of ['longestRetryMs', 'parkedRetryMs'] as const) {
     assertNumber(owner, name, settings[name])
   }
+  for (const name of ['requestTimeoutMs', 'pruneEveryMs'] as const) {
+    assertNumber(owner, name, settings[name], { to: longestMs })
+  }
   assertNumber(owner, 'concurrency', settings.concurrency, { from: 1, to: Infinity, whole: true })
-  assertNumber(owner, 'drainMs', settings.drainMs, { from: 0 })
-  assertNumber(owner, 'answerWithinMs', settings.answerWithinMs, { from: 0 })
+  assertNumber(owner, 'drainMs', settings.drainMs, { from: 0, to: longestMs })
+  assertNumber(owner, 'answerWithinMs', settings.answerWithinMs, { from: 0, to: longestMs })
   assertAnswersInTime(`${owner}: jobs`, settings)
+  assertHeaders(settings.jobs, `${owner}: jobs`)
   return settings
 }
 

@@ -17,6 +17,7 @@ const roundMs = 5_000
  */
 export async function wakeUp(api: DtmApi, found: DtmTransaction, now: number): Promise<void> {
   const { gid, next_cron_time: due = '', steps } = found
+  assertNotDelayed(found, now)
   const inSeconds = Math.ceil((Date.parse(due) - now) / 1_000)
   if (!(inSeconds > 0)) return
   const isMoved = ({ transaction }: DtmQuery): boolean =>
@@ -32,6 +33,19 @@ export async function wakeUp(api: DtmApi, found: DtmTransaction, now: number): P
   throw new SteppingError(
     'NOT_SUPPORTED',
     `DTM did not bring transaction ${gid} forward: it is tried again at ${due}.`,
+    { gid },
+  )
+}
+
+/** A visit of DTM before the delay is over would have it wait all of it once more, from then on. */
+function assertNotDelayed(found: DtmTransaction, now: number): void {
+  const { gid, status, create_time: created = '', custom_data: custom } = found
+  const { delay: seconds = 0 } = JSON.parse(custom || '{}') as { delay?: number }
+  const startsAt = Date.parse(created) + seconds * 1_000
+  if (status !== 'submitted' || seconds === 0 || !(now < startsAt)) return
+  throw new SteppingError(
+    'NOT_SUPPORTED',
+    `Transaction ${gid} waits for its delay, until ${new Date(startsAt).toISOString()}: DTM cannot begin it sooner.`,
     { gid },
   )
 }

@@ -784,16 +784,6 @@ export const mutations: readonly Mutation[] = [
     },
   },
   {
-    name: 'a statement of mysql2 is left uncommitted where sessions do not commit alone',
-    file: 'packages/sql/src/mysql2/run.ts',
-    from: 'if (!(await commitsAlone(connection))) return',
-    to: 'if (false) return',
-    test: {
-      file: 'packages/adapter-mysql2/test/sessions.test.ts',
-      name: 'with no autocommit > every form works, and args come back as they were (outbox)',
-    },
-  },
-  {
     name: 'a connection of mysql2 whose ROLLBACK failed goes back to the pool',
     file: 'packages/sql/src/mysql2/run.ts',
     from: 'else connection.destroy()',

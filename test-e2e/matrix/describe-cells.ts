@@ -26,7 +26,7 @@ export function describeCellsOn(product: Product): void {
       if (version) reportServer(version)
       if (wanted.some(({ tm }) => tm.startsWith('dtm'))) {
         dtm = await takeDtm()
-        reportServer(await dtmVersion(dtm.url))
+        reportServer(await dtmVersion(dtm))
       }
     }, 600_000)
 

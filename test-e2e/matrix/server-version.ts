@@ -1,4 +1,5 @@
 import { describeMysql } from '@stepping/test-support'
+import type { TakenDtm } from '@stepping/test-support'
 import { MongoClient } from 'mongodb'
 import { Client } from 'pg'
 import { inject } from 'vitest'
@@ -27,8 +28,9 @@ export async function serverVersion(product: Product): Promise<string | undefine
   }
 }
 
-export async function dtmVersion(url: string): Promise<string> {
+/** One that was built from its modules does not know its version. */
+export async function dtmVersion({ url, source }: TakenDtm): Promise<string> {
   const response = await fetch(`${url}/api/dtmsvr/version`)
   const { version } = (await response.json()) as { version: string }
-  return `DTM ${version.replace(/^v/, '')}`
+  return version.endsWith('-dev') ? source.split(' in ')[0]! : `DTM ${version}`
 }

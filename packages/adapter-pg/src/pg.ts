@@ -1,9 +1,17 @@
 import { assertDatabaseName, printKind, SteppingError } from '@stepping/core'
-import { overInCallback, postgres, sqlDatabase, toText, transactionUnusable } from '@stepping/sql'
+import {
+  errorCode,
+  overInCallback,
+  postgres,
+  sqlDatabase,
+  toText,
+  transactionUnusable,
+} from '@stepping/sql'
 import type {
   BoundTransaction,
   CommittableSqlContext,
   CommittableTransaction,
+  ExecuteLast,
   SchemaOptions,
   SqlDatabase,
   SqlDriver,
@@ -21,10 +29,11 @@ import {
   watchTransaction,
 } from '@stepping/sql/node-postgres'
 import type { PgAddress, PgClient, PgPool, TransactionWatch } from '@stepping/sql/node-postgres'
-import type { Pool, PoolClient } from 'pg'
+import type { Pool, PoolClient, QueryConfig } from 'pg'
 import { begin } from './begin.ts'
 import type { PgTransactionOptions } from './begin.ts'
 import { statementName } from './statement-name.ts'
+import { beginTogether, commitTogether } from './together.ts'
 
 export interface PgOptions extends SchemaOptions {
   /**
@@ -59,6 +68,10 @@ interface Transaction {
   readonly opened: boolean
   /** Its end is about to be sent: what came later would commit by itself. */
   ending: boolean
+  /** What is sent with its COMMIT. */
+  last?: { readonly statement: Statement; readonly explain: (error: unknown) => unknown }
+  /** The server answered COMMIT directly after `last`. */
+  proved?: boolean
 }
 
 function pgDriver(
@@ -73,8 +86,8 @@ function pgDriver(
   let address: PgAddress | undefined
   const addressOfPool = (): PgAddress => (address ??= new shape.Client(shape.options))
 
-  function transactionOn(client: PoolClient, opened: boolean): Transaction {
-    const transaction = { watch: watchTransaction(client), opened, ending: false }
+  function transactionOn(client: PoolClient, opened: boolean, begun = true): Transaction {
+    const transaction = { watch: watchTransaction(client, begun), opened, ending: false }
     transactions.set(client, transaction)
     return transaction
   }
@@ -96,17 +109,20 @@ function pgDriver(
     readCommitted: { isolationLevel: 'read committed' },
     run: (statement) => run(pool, statement, prepare),
     async transaction(work, transactionOptions) {
-      const client = await pool.connect()
+      const client: PoolClient & PgClient = await pool.connect()
+      let refusal: (() => Error | undefined) | undefined
       let transaction: Transaction | undefined
       try {
-        await client.query(begin(transactionOptions))
-        transaction = transactionOn(client, true)
+        const text = begin(transactionOptions)
+        if (client.pipeline) refusal = beginTogether(client, text)
+        else await client.query(text)
+        transaction = transactionOn(client, true, !client.pipeline)
         const value = await work(client)
-        await commit(client, transaction)
+        await commit(client, transaction, prepare)
         return value
       } catch (error) {
         if (transaction && !transaction.ending) await rollBack(client, transaction)
-        throw error
+        throw refusal?.() ?? error
       } finally {
         // Only a connection that was seen idle is used again.
         giveBack(client, transaction?.watch.ended() === undefined)
@@ -114,15 +130,16 @@ function pgDriver(
     },
     bind(client) {
       assertClientOf(addressOfPool(), client)
-      assertStatus(client)
+      const known = knownOn(client)
+      if (!known) assertStatus(client)
       surviveLoss(client)
-      const transaction = knownOn(client) ?? transactionOn(client, false)
+      const transaction = known ?? transactionOn(client, false)
       const { watch, opened } = transaction
       const assertOpen = (): void => {
         if (transaction.ending) throw transactionUnusable('it is over')
         if (watch.ended() !== undefined)
           throw transactionUnusable(opened ? overInCallback : 'it is over')
-        assertStatus(client)
+        assertStatus(client, opened)
       }
       assertOpen()
       let proved: (() => boolean) | undefined
@@ -137,15 +154,21 @@ function pgDriver(
         async assertUsable() {
           assertOpen()
         },
-        provedCommit: () => proved?.() === true,
+        provedCommit: () => transaction.proved ?? proved?.() === true,
       }
       // What this adapter opened it commits itself, after its work.
-      if (opened) return bound as CommittableTransaction
+      if (opened) {
+        const executeLast: ExecuteLast = async (statement, explain) => {
+          assertOpen()
+          transaction.last = { statement, explain }
+        }
+        return { ...bound, executeLast } as BoundTransaction as CommittableTransaction
+      }
       return {
         ...bound,
         async commit() {
           assertOpen()
-          await commit(client, transaction)
+          await commit(client, transaction, prepare)
         },
       }
     },
@@ -176,13 +199,14 @@ function assertClientOf({ host, port, database }: PgAddress, client: PoolClient)
   throw transactionUnusable("its client is connected to another database than this one's pool")
 }
 
-function assertStatus(client: PgClient): void {
+/** @param opened By this adapter, whose BEGIN need not be answered yet. */
+function assertStatus(client: PgClient, opened = false): void {
   // Unknown before pg 8.21; then the server tells.
   const status = client.getTransactionStatus?.()
   if (status === 'E') {
     throw transactionUnusable('a statement in it failed, so it can only be rolled back')
   }
-  if (status === undefined || status === 'T') return
+  if (opened || status === undefined || status === 'T') return
   throw transactionUnusable("none is open on this client: await client.query('begin') first")
 }
 
@@ -191,27 +215,48 @@ async function run(
   statement: Statement,
   prepare: boolean,
 ): Promise<SqlResult> {
-  const text = toText(statement, (position) => `$${position}`)
-  const values = [...statement.values]
-  const named = prepare && values.length > 0 && { name: statementName(text) }
-  const { rows, rowCount } = await on.query<Record<string, unknown>>({
-    text,
-    values,
-    types: plainTypes,
-    ...named,
-  })
+  const { rows, rowCount } = await on.query<Record<string, unknown>>(queryOf(statement, prepare))
   return { rows, affected: rowCount ?? 0 }
 }
 
-async function commit(client: PoolClient, transaction: Transaction): Promise<void> {
+function queryOf(statement: Statement, prepare: boolean): QueryConfig {
+  const text = toText(statement, (position) => `$${position}`)
+  const values = [...statement.values]
+  const named = prepare && values.length > 0 && { name: statementName(text) }
+  return { text, values, types: plainTypes, ...named }
+}
+
+async function commit(
+  client: PoolClient,
+  transaction: Transaction,
+  prepare: boolean,
+): Promise<void> {
   transaction.ending = true
-  const error: unknown = await client.query('commit').then(
+  const error: unknown = await sendCommit(client, transaction, prepare).then(
     () => undefined,
     (reason: unknown) => reason,
   )
   // The state that the server is in comes after its error: with the answer to this it is known.
   if (error !== undefined) await client.query('rollback').catch(() => {})
-  assertCommitted(transaction.watch, error)
+  const { watch, last } = transaction
+  // Refused was the statement, and not the COMMIT. What failed before it is not for it to explain.
+  const isOfLast = last && watch.ended() === 'ROLLBACK' && errorCode(error) !== '25P02'
+  if (error !== undefined && isOfLast) throw last.explain(error)
+  assertCommitted(watch, error)
+}
+
+async function sendCommit(
+  client: PoolClient,
+  transaction: Transaction,
+  prepare: boolean,
+): Promise<void> {
+  const { watch, last } = transaction
+  if (last) {
+    await commitTogether(client, queryOf(last.statement, prepare))
+    transaction.proved = watch.ended() === 'COMMIT'
+    if (transaction.proved) return
+  }
+  await client.query('commit')
 }
 
 async function rollBack(client: PoolClient, transaction: Transaction): Promise<void> {

@@ -4,14 +4,17 @@ import type { ClientConfig } from 'pg'
 
 export interface Counts {
   statements: number
-  /** Times that a connection was sent something while it waited for nothing. */
+  /** Times that a connection was sent something, in one go, while it waited for nothing. */
   roundTrips: number
   notifications: number
   claims: number
 }
 
 /** A pool that counts what is sent over it. */
-export function countingPool(connectionString: string): { pool: Pool; counts: Counts } {
+export function countingPool(
+  connectionString: string,
+  pipeline = false,
+): { pool: Pool; counts: Counts } {
   const counts: Counts = { statements: 0, roundTrips: 0, notifications: 0, claims: 0 }
 
   class CountingClient extends Client {
@@ -36,5 +39,5 @@ export function countingPool(connectionString: string): { pool: Pool; counts: Co
       return (super.query as (...all: unknown[]) => never)(...args)
     }
   }
-  return { pool: new Pool({ connectionString, max: 10, Client: CountingClient }), counts }
+  return { pool: new Pool({ connectionString, max: 10, pipeline, Client: CountingClient }), counts }
 }

@@ -20,7 +20,7 @@ export {
   transactionUnusable,
 } from './transaction-errors.ts'
 export { rawSql, sql, toText } from './statement.ts'
-export type { Execute, SqlResult, SqlValue, Statement } from './statement.ts'
+export type { Execute, ExecuteLast, SqlResult, SqlValue, Statement } from './statement.ts'
 export { prefixTables, schemaTables } from './table-name.ts'
 export type { Tables } from './table-name.ts'
 export { printMigrations } from './migration.ts'

@@ -20,7 +20,7 @@ import { applyMigrations, readMeta, schemaError, versionError } from './migratio
 import type { Meta, MigrationSet } from './migration.ts'
 import { pruneRows } from './prune.ts'
 import { databaseChanged, resolveBarrier } from './resolve.ts'
-import type { Execute, SqlResult, Statement } from './statement.ts'
+import type { Execute, ExecuteLast, SqlResult, Statement } from './statement.ts'
 import type { Tables } from './table-name.ts'
 
 /** An open transaction that statements can be run in. */
@@ -28,6 +28,8 @@ export interface SqlContext extends DbContext {
   readonly execute: Execute
   /** What every insert that may outlive the transaction has to require; see `SqlDialect.isOpen`. */
   readonly open: Statement
+  /** Present where this library opened the transaction, and so commits it. */
+  readonly executeLast?: ExecuteLast
 }
 
 export type CommittableSqlContext = SqlContext & CommittableContext
@@ -39,6 +41,8 @@ export interface BoundTransaction {
   readonly opened: boolean
   /** As `SqlContext.open`, where the adapter knows more than the dialect. */
   readonly open?: Statement
+  /** Where the adapter can send a statement together with COMMIT. Absent: it is executed at once. */
+  readonly executeLast?: ExecuteLast
   /** As `DbContext.assertUsable`. */
   assertUsable(): Promise<void>
   /** As `DbContext.provedCommit`. */
@@ -227,6 +231,7 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
       ...bound,
       database: this,
       open: bound.open ?? this.sqlDialect.isOpen(token, this.tables),
+      ...(bound.opened && { executeLast: bound.executeLast ?? executeNow(bound.execute) }),
       assertUsable: async () => {
         await bound.assertUsable()
         if (token !== undefined) await this.sqlDialect.markOpen(bound.execute, token, this.tables)
@@ -361,6 +366,16 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
         `The database ${describeRef(this.ref)} at ${this.#driver.address} cannot be reached: ${describeError(error)}. Check that it runs and that the address and the login are right.`,
         { cause: error },
       )
+    }
+  }
+}
+
+function executeNow(execute: Execute): ExecuteLast {
+  return async (statement, explain) => {
+    try {
+      await execute(statement)
+    } catch (error) {
+      throw explain(error)
     }
   }
 }

@@ -18,6 +18,16 @@ export interface SqlResult {
 
 export type Execute = (statement: Statement) => Promise<SqlResult>
 
+/**
+ * Runs a statement as the last one of its transaction, which commits only if it succeeds. It may be
+ * sent together with the COMMIT, after this has resolved. Of an error of it `explain` makes what this,
+ * or else the transaction, rejects with.
+ */
+export type ExecuteLast = (
+  statement: Statement,
+  explain: (error: unknown) => unknown,
+) => Promise<void>
+
 /** Builds a statement. A value becomes a parameter; another statement is spliced in as text. */
 export function sql(
   strings: TemplateStringsArray,

@@ -16,15 +16,22 @@ export function dieAtCommit(connection: { query: unknown }, point: CrashPoint): 
   connection.query = function dying(this: unknown, ...args: unknown[]): unknown {
     const text = textOf(args[0])
     if (/into .?orders/i.test(text)) hasOrder = true
-    if (!hasOrder || !/^\s*commit/i.test(text)) return query.apply(this, args)
+    if (!hasOrder || !(/^\s*commit/i.test(text) || isWithCommit(args[0])))
+      return query.apply(this, args)
     if (point === 'before the commit') die()
     // The kernel has it then; whether the server gets to it is a race.
     if (point === 'with the commit on its way') setImmediate(die)
     else if (typeof args.at(-1) === 'function') args[args.length - 1] = die
+    else if (isWithCommit(args[0])) args[0].callback = die
     const answer = query.apply(this, args)
     if (point === 'after the commit' && answer instanceof Promise) void answer.then(die)
     return answer instanceof Promise ? new Promise(() => {}) : answer
   }
+}
+
+/** The insert of a job that its COMMIT is sent with: the adapter makes a query object of those. */
+function isWithCommit(query: unknown): query is { callback: () => void } {
+  return typeof query === 'object' && query !== null && 'submit' in query
 }
 
 function textOf(statement: unknown): string {

@@ -20,6 +20,12 @@ export interface JobInsert {
   readonly lease?: NewLease | undefined
 }
 
+export interface InsertLast {
+  statement(tables: Tables, insert: JobInsert): Statement
+  /** What the statement's error means; undefined for any other one. */
+  whyNot(error: unknown): 'exists' | 'expired' | undefined
+}
+
 type Rows = Promise<readonly Row[]>
 
 /**
@@ -35,6 +41,12 @@ export interface JobStatements {
     insert: JobInsert,
     open: Statement,
   ): Promise<Inserted | 'lost'>
+  /**
+   * As `insertJob`, where that is the last statement of a transaction of this library's: it fails
+   * where it would insert nothing, so that the transaction fails. Absent where a transaction can
+   * commit although a statement in it failed.
+   */
+  readonly insertLast?: InsertLast
   /** The `lease_token`; no row when the job is not prepared (any more). */
   submitPrepared(database: AnySqlDatabase, job: JobRecord, lease?: LeaseRequest): Rows
   /** `app`, `state`, `steps`, `database`: what is stored under a gid. */

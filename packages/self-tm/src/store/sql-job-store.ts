@@ -107,7 +107,6 @@ class SqlJobStore implements JobStore {
     if (!isSqlContext(context) || !(await this.#reaches(context, job))) return false
     await this.assertReady(context.database === this.database ? context : undefined)
     await before?.()
-    const { execute, open } = context
     const insert: JobInsert = {
       job,
       state: 'submitted',
@@ -115,13 +114,18 @@ class SqlJobStore implements JobStore {
       keep: !isSentOnce(job, true),
       lease,
     }
-    const inserted = await this.#insert(execute, insert, open)
+    const { executeLast } = context
+    const { insertLast } = this.#statements
+    if (executeLast && insertLast) {
+      await executeLast(insertLast.statement(this.database.tables, insert), (error) => {
+        const why = insertLast.whyNot(error)
+        return why === undefined ? error : notInserted(why, job.gid, error)
+      })
+      return true
+    }
+    const inserted = await this.#insert(context.execute, insert, context.open)
     if (inserted) return true
-    throw new SteppingError(
-      'JOB_DUPLICATE',
-      `A job with the gid ${job.gid} exists already. Roll this transaction back; if the gid is a message's id, the message was handled.`,
-      { gid: job.gid },
-    )
+    throw notInserted('exists', job.gid)
   }
 
   async claim(request: ClaimRequest): Promise<Claimed> {
@@ -251,11 +255,7 @@ class SqlJobStore implements JobStore {
     const found = await this.#statements.insertJob(this.database.tables, execute, insert, open)
     if (found === 'lost') throw transactionLost(insert.job.gid)
     if (found !== 'expired') return found === 'inserted'
-    throw new SteppingError(
-      'BARRIER_EXPIRED',
-      `Job ${insert.job.gid} was created too long ago to be stored now. Create it again.`,
-      { gid: insert.job.gid },
-    )
+    throw notInserted('expired', insert.job.gid)
   }
 
   /** Whether the context writes to this store's own tables, be it through another library. */
@@ -291,4 +291,19 @@ class SqlJobStore implements JobStore {
       }
     }
   }
+}
+
+function notInserted(why: 'exists' | 'expired', gid: string, cause?: unknown): SteppingError {
+  const because = { gid, ...(cause !== undefined && { cause }) }
+  return why === 'exists'
+    ? new SteppingError(
+        'JOB_DUPLICATE',
+        `A job with the gid ${gid} exists already. Roll this transaction back; if the gid is a message's id, the message was handled.`,
+        because,
+      )
+    : new SteppingError(
+        'BARRIER_EXPIRED',
+        `Job ${gid} was created too long ago to be stored now. Create it again.`,
+        because,
+      )
 }

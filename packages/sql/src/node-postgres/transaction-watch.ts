@@ -16,8 +16,16 @@ export interface TransactionWatch {
   ended(): string | undefined
 }
 
-/** Until the transaction ends: what runs on the connection afterwards is somebody else's. */
-export function watchTransaction({ connection, pipeline }: PgClient): TransactionWatch {
+/**
+ * Until the transaction ends: what runs on the connection afterwards is somebody else's.
+ *
+ * @param begun False: its BEGIN was sent and not answered yet, and what is answered before that is
+ * somebody else's, too.
+ */
+export function watchTransaction(
+  { connection, pipeline }: PgClient,
+  begun = true,
+): TransactionWatch {
   if (!connection) {
     throw new SteppingError(
       'NOT_SUPPORTED',
@@ -28,12 +36,13 @@ export function watchTransaction({ connection, pipeline }: PgClient): Transactio
   let answers = 0
   let over = false
   const onCommand = ({ text }: { readonly text: string }): void => {
+    begun ||= text === 'BEGIN'
     last = text
     answers++
   }
   const onError = (): void => onCommand({ text: 'an error' })
   const onReady = ({ status }: { readonly status: string }): void => {
-    if (status !== 'I') return
+    if (status !== 'I' || !begun) return
     over = true
     connection.off('commandComplete', onCommand)
     connection.off('errorMessage', onError)

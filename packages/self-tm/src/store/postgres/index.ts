@@ -1,6 +1,6 @@
 import type { AnySqlDatabase, Statement, Tables } from '@stepping/sql'
 import { claimJobs, renewLeases } from './claim.ts'
-import { insertJob, notify, readContent, submitPrepared } from './insert.ts'
+import { insertJob, insertLast, notify, readContent, submitPrepared } from './insert.ts'
 import { countJobs, endJob, findJob, listAmong, pruneJobs, retryJob } from './ledger.ts'
 import { migrations } from './migrations.ts'
 import { readCursors, settleJobs } from './settle.ts'
@@ -18,6 +18,7 @@ function one<Args extends readonly unknown[]>(
 export const postgresStatements: JobStatements = {
   migrations,
   insertJob,
+  insertLast,
   submitPrepared: one(submitPrepared),
   readContent: one(readContent),
   notify: one((_tables: Tables, channel: string) => notify(channel)),

@@ -1,0 +1,92 @@
+import type { PoolClient, QueryConfig, Submittable } from 'pg'
+
+/** What node-postgres sends with; its types keep it internal. */
+interface Wire {
+  readonly stream: { cork(): void; uncork(): void; destroy(): void }
+  parse(message: { readonly text: string }): void
+  bind(message: object): void
+  execute(message: object): void
+  sync(): void
+  emit(event: 'readyForQuery', message: { readonly status: string }): boolean
+}
+
+/** The query that node-postgres makes of a config, with the parts of it that are replaced here. */
+interface WireQuery {
+  callback: (error: Error | null) => void
+  /** The end of what it sends: its execution, and the sync that has the server answer. */
+  _getRows(wire: Wire): void
+  handleCommandComplete(message: object, wire: Wire): void
+  handleError(error: Error, wire: Wire): void
+}
+
+/**
+ * Sends BEGIN with the first statement after it, if that comes before anything is waited for. Only on
+ * a client with `pipeline`: another one sends nothing before it has an answer.
+ *
+ * There is no sync between the two, so a BEGIN that is refused has the server skip the statement, which
+ * would else be committed by itself. What was skipped is never answered: the connection is ended.
+ *
+ * @returns what the server refused it with, if it did.
+ */
+export function beginTogether(client: PoolClient, text: string): () => Error | undefined {
+  const query = queryOf(client, { text, queryMode: 'extended' })
+  const complete = query.handleCommandComplete.bind(query)
+  let refusal: Error | undefined
+  query.callback = () => {}
+  endWith(query, (wire) => wire.execute({}))
+  query.handleCommandComplete = (message, wire) => {
+    complete(message, wire)
+    // The server says so only after a sync. The next answer is the next query's.
+    wire.emit('readyForQuery', { status: 'T' })
+  }
+  query.handleError = (error, wire) => {
+    if ('severity' in error) refusal = error // else it is of the connection
+    wire.stream.destroy()
+  }
+  const { stream } = wireOf(client)
+  stream.cork()
+  process.nextTick(() => stream.uncork())
+  submit(client, query)
+  return () => refusal
+}
+
+/**
+ * Sends a statement and COMMIT in one go. If the statement fails the server skips the COMMIT, and the
+ * transaction is still there to be rolled back. Whether it committed is for the caller to see.
+ */
+export async function commitTogether(client: PoolClient, statement: QueryConfig): Promise<void> {
+  const query = queryOf(client, statement)
+  endWith(query, (wire) => {
+    wire.execute({})
+    wire.parse({ text: 'commit' })
+    wire.bind({})
+    wire.execute({})
+    wire.sync()
+  })
+  await new Promise<void>((resolve, reject) => {
+    query.callback = (error) => (error ? reject(error) : resolve())
+    submit(client, query)
+  })
+}
+
+/** Of the class that this copy of node-postgres has, which takes no other in a pipeline. */
+function queryOf(client: PoolClient, config: QueryConfig & { queryMode?: 'extended' }): WireQuery {
+  const { Query } = client.constructor as unknown as {
+    Query: new (config: QueryConfig) => WireQuery
+  }
+  return new Query(config)
+}
+
+/** Replaces what comes last of what the query sends, after its parameters. */
+function endWith(query: WireQuery, end: (wire: Wire) => void): void {
+  // oxlint-disable-next-line no-underscore-dangle -- the one place where node-postgres sends the sync
+  query._getRows = end
+}
+
+function submit(client: PoolClient, query: WireQuery): void {
+  void client.query(query as unknown as Submittable)
+}
+
+function wireOf(client: PoolClient): Wire {
+  return (client as unknown as { connection: Wire }).connection
+}

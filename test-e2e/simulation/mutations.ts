@@ -57,7 +57,7 @@ export const defects: readonly Defect[] = [
     ],
     'an attempt goes on after the deadline': [
       'beside an attempt',
-      [lease, "() => this.lose('it could not be renewed in time')", '() => {}'],
+      [lease, "this.lose('it could not be renewed in time')", ''],
     ],
     'the deadline counts from the answer': [
       'began in',

@@ -14,12 +14,12 @@ import type { TransactionParts, TransactionWork } from './transaction.ts'
 export interface AttemptOnce {
   readonly once: StepContext['once']
   /**
-   * To be called when `run` is over: waits for what it left open, so that this attempt does not
-   * overlap with the next one, and from then on refuses `once`.
+   * To be called when `run` is over; from then on `once` is refused.
    *
-   * @returns whether something was open, and the error that the last of it ended with.
+   * @returns undefined, or where something was left open a promise to wait for, so that this attempt
+   * does not overlap with the next one. It resolves with the error that the last of it ended with.
    */
-  readonly end: () => Promise<{ readonly wasOpen: boolean; readonly error?: unknown }>
+  readonly end: () => Promise<{ readonly error?: unknown }> | undefined
 }
 
 /**
@@ -27,8 +27,9 @@ export interface AttemptOnce {
  * successor meet at one row: one of them waits, and finds it taken.
  */
 export function onceFor(parts: TransactionParts, call: StepCall, owner: string): AttemptOnce {
-  const used = new Set<string>()
-  const open = new Set<Promise<unknown>>()
+  // Made when they are needed: most steps do not use `once`.
+  let used: Set<string> | undefined
+  let open: Set<Promise<unknown>> | undefined
   const notAfter = Date.now() + safeAge.attemptWindowMs
   let isOver = false
 
@@ -41,6 +42,7 @@ export function onceFor(parts: TransactionParts, call: StepCall, owner: string):
     assertDatabase('once', database)
     assertWork('once', work)
     const place = `${describeRef(database.ref)} ${key}`
+    used ??= new Set()
     if (used.has(place)) {
       throw new SteppingError(
         'ONCE_KEY_REUSED',
@@ -72,23 +74,27 @@ export function onceFor(parts: TransactionParts, call: StepCall, owner: string):
   return {
     once: (database, work, { key = '' } = {}) => {
       // Nothing hangs on the result itself: a rejection that nobody sees must stay unhandled.
-      const result = use(database, work, key).finally(() => open.delete(result))
-      open.add(result)
+      const result = use(database, work, key).finally(() => open?.delete(result))
+      ;(open ??= new Set()).add(result)
       return result
     },
-    async end() {
-      let error: unknown
-      const wasOpen = open.size > 0
-      // What follows on one may open another.
-      while (open.size > 0) {
-        for (const each of await Promise.allSettled(open)) {
-          if (each.status === 'rejected') error = each.reason
-        }
-      }
+    end() {
+      if (open && open.size > 0) return allOver(open).finally(() => (isOver = true))
       isOver = true
-      return { wasOpen, ...(error !== undefined && { error }) }
+      return undefined
     },
   }
+}
+
+/** What follows on one may open another. */
+async function allOver(open: ReadonlySet<Promise<unknown>>): Promise<{ readonly error?: unknown }> {
+  let error: unknown
+  while (open.size > 0) {
+    for (const each of await Promise.allSettled(open)) {
+      if (each.status === 'rejected') error = each.reason
+    }
+  }
+  return error === undefined ? {} : { error }
 }
 
 /** A crash before such a `once` committed would have lost the effect of a step that is done. */

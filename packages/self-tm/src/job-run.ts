@@ -5,7 +5,7 @@ import {
   SteppingError,
   toError,
 } from '@stepping/core'
-import type { Participant, StepOutcome, StepRecord } from '@stepping/core'
+import type { Deadlines, Participant, StepOutcome, StepRecord } from '@stepping/core'
 import { answeredWithin } from './deadline.ts'
 import { Lease } from './lease.ts'
 import type { Settled, Settler } from './settler.ts'
@@ -16,6 +16,10 @@ export interface JobRunParts {
   readonly settler: Settler
   readonly store: Pick<JobStore, 'renew' | 'isRefusal'>
   readonly leaseMs: number
+  /** Those of the leases of this process. */
+  readonly deadlines: Deadlines
+  /** All that is left of a run is to write how it ends: its place is free for another job. */
+  onEnding(run: JobRun): void
 }
 
 /** While a transaction is open its job is asked about again this soon, then ever less often. */
@@ -56,13 +60,18 @@ export class JobRun {
     this.#parts = parts
     this.#claim = claim
     this.#cursor = claim.cursor
-    this.#lease = new Lease(claim.gid, parts.leaseMs, sentAtMs)
-    this.over = this.#run(proven).finally(() => this.#lease.end())
+    this.#lease = new Lease(claim.gid, parts.leaseMs, sentAtMs, parts.deadlines)
+    this.over = this.#run(proven)
   }
 
   /** Its last step is recorded as done. */
   get isFinished(): boolean {
     return this.#finished
+  }
+
+  /** Only its last ending has to be written. */
+  get isEnding(): boolean {
+    return this.#ending
   }
 
   /** The store confirmed the lease. */
@@ -97,6 +106,8 @@ export class JobRun {
     } catch {
       // Closing, or the store refuses whatever is written about this job: its lease runs out and
       // the job is claimed again.
+    } finally {
+      this.#lease.end()
     }
   }
 
@@ -210,6 +221,7 @@ export class JobRun {
   /** Writes how the run ends. @returns `then`, or false if the lease was lost meanwhile. */
   async #end(ending: Ending, then = true): Promise<boolean> {
     this.#ending = true
+    this.#parts.onEnding(this)
     const { result } = await this.#settle(ending)
     if (result === 'lost' && ending.to !== 'returned') this.#reportLost()
     return result === 'saved' && then

@@ -1,4 +1,4 @@
-import { isSteppingError, SteppingError } from '@stepping/core'
+import { Deadlines, isSteppingError, SteppingError } from '@stepping/core'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { monotonicMs } from './clock.ts'
 import { Lease } from './lease.ts'
@@ -6,8 +6,13 @@ import { Lease } from './lease.ts'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
+/** Of one second. */
+function begun(sentAtMs: number): Lease {
+  return new Lease('a', 1_000, sentAtMs, new Deadlines())
+}
+
 test('is held for nine tenths of its time, counted from the sending of the request', async () => {
-  const lease = new Lease('a', 1_000, monotonicMs() - 400)
+  const lease = begun(monotonicMs() - 400)
   await vi.advanceTimersByTimeAsync(499)
   expect(lease.isHeld).toBe(true)
   await vi.advanceTimersByTimeAsync(1)
@@ -15,7 +20,7 @@ test('is held for nine tenths of its time, counted from the sending of the reque
 })
 
 test('aborts the signal at the deadline with the gid and the reason', async () => {
-  const lease = new Lease('a', 1_000, monotonicMs())
+  const lease = begun(monotonicMs())
   await vi.advanceTimersByTimeAsync(899)
   expect(lease.signal.aborted).toBe(false)
   await vi.advanceTimersByTimeAsync(1)
@@ -23,7 +28,7 @@ test('aborts the signal at the deadline with the gid and the reason', async () =
 })
 
 test('is not held after its deadline although the timer is late', () => {
-  const lease = new Lease('a', 1_000, monotonicMs())
+  const lease = begun(monotonicMs())
   const now = monotonicMs()
   vi.spyOn(performance, 'now').mockReturnValue(now + 900)
   expect(lease.signal.aborted).toBe(false)
@@ -31,7 +36,7 @@ test('is not held after its deadline although the timer is late', () => {
 })
 
 test('extended, it is held from when the renewal was sent', async () => {
-  const lease = new Lease('a', 1_000, monotonicMs())
+  const lease = begun(monotonicMs())
   await vi.advanceTimersByTimeAsync(500)
   lease.extend(monotonicMs() - 100)
   await vi.advanceTimersByTimeAsync(799)
@@ -43,13 +48,13 @@ test('extended, it is held from when the renewal was sent', async () => {
 test('taken by a process that slept meanwhile it is over at once, without a warning of Node', async () => {
   vi.useRealTimers()
   const warned = vi.spyOn(process, 'emitWarning')
-  const lease = new Lease('a', 1_000, monotonicMs() - 5_000)
+  const lease = begun(monotonicMs() - 5_000)
   await vi.waitFor(() => expect(lease.signal.aborted).toBe(true))
   expect(warned).not.toHaveBeenCalled()
 })
 
 test('a renewal that was sent earlier and answered later does not shorten it', async () => {
-  const lease = new Lease('a', 1_000, monotonicMs())
+  const lease = begun(monotonicMs())
   await vi.advanceTimersByTimeAsync(300)
   const first = monotonicMs() - 200
   lease.extend(monotonicMs())
@@ -59,7 +64,7 @@ test('a renewal that was sent earlier and answered later does not shorten it', a
 })
 
 test('lost, it stays lost whatever renewal comes in later', () => {
-  const lease = new Lease('a', 1_000, monotonicMs())
+  const lease = begun(monotonicMs())
   lease.lose('another process holds it')
   lease.extend(monotonicMs())
   expect(lease.isHeld).toBe(false)
@@ -70,20 +75,20 @@ test('lost, it stays lost whatever renewal comes in later', () => {
 })
 
 test('keeps the first reason of several', () => {
-  const lease = new Lease('a', 1_000, monotonicMs())
+  const lease = begun(monotonicMs())
   lease.abort(new SteppingError('STEP_INTERRUPTED', 'closing'))
   lease.lose('too late')
   expect(isSteppingError(lease.signal.reason, 'STEP_INTERRUPTED')).toBe(true)
 })
 
 test('ended, it leaves no timer behind', () => {
-  const lease = new Lease('a', 1_000, monotonicMs())
+  const lease = begun(monotonicMs())
   lease.end()
   expect(vi.getTimerCount()).toBe(0)
 })
 
 test('lost and renewed, it leaves no timer behind', () => {
-  const lease = new Lease('a', 1_000, monotonicMs())
+  const lease = begun(monotonicMs())
   lease.lose('another process holds it')
   lease.extend(monotonicMs())
   expect(vi.getTimerCount()).toBe(0)

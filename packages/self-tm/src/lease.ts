@@ -1,4 +1,5 @@
 import { SteppingError } from '@stepping/core'
+import type { Deadlines } from '@stepping/core'
 import { monotonicMs } from './clock.ts'
 
 /** The share of a lease that its holder relies on; the rest is for slow timers and clock drift. */
@@ -12,13 +13,15 @@ const usable = 0.9
 export class Lease {
   readonly #gid: string
   readonly #leaseMs: number
+  readonly #deadlines: Deadlines
   readonly #controller = new AbortController()
   #deadline = 0
-  #timer: NodeJS.Timeout | undefined
 
-  constructor(gid: string, leaseMs: number, sentAtMs: number) {
+  /** @param deadlines Those of its process. */
+  constructor(gid: string, leaseMs: number, sentAtMs: number, deadlines: Deadlines) {
     this.#gid = gid
     this.#leaseMs = leaseMs
+    this.#deadlines = deadlines
     this.extend(sentAtMs)
   }
 
@@ -36,11 +39,11 @@ export class Lease {
   extend(sentAtMs: number): void {
     if (this.signal.aborted) return
     this.#deadline = Math.max(this.#deadline, sentAtMs + this.#leaseMs * usable)
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(
-      () => this.lose('it could not be renewed in time'),
-      Math.max(0, this.#deadline - monotonicMs()),
-    )
+    this.#deadlines.set(this, this.#deadline)
+  }
+
+  onDeadline(): void {
+    this.lose('it could not be renewed in time')
   }
 
   lose(why: string): void {
@@ -56,11 +59,11 @@ export class Lease {
   }
 
   abort(reason: SteppingError): void {
-    clearTimeout(this.#timer)
+    this.end()
     this.#controller.abort(reason)
   }
 
   end(): void {
-    clearTimeout(this.#timer)
+    this.#deadlines.delete(this)
   }
 }

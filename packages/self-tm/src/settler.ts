@@ -51,8 +51,8 @@ export class Settler {
   }
 
   /** Resolves when the ending is durable or refused; rejects if the store refuses this very one, or at `close`. */
-  async settle(settlement: Settlement): Promise<Settled> {
-    return await new Promise<Settled>((resolve, reject) => {
+  settle(settlement: Settlement): Promise<Settled> {
+    return new Promise((resolve, reject) => {
       this.#waiting.push({ settlement, resolve, reject })
       this.#flushing ??= this.#flush()
     })

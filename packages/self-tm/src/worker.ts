@@ -1,8 +1,9 @@
-import { hint } from '@stepping/core'
+import { Deadlines, hint } from '@stepping/core'
 import type { Participant } from '@stepping/core'
 import { monotonicMs } from './clock.ts'
 import { answeredWithin, endsWithin } from './deadline.ts'
 import { JobRun } from './job-run.ts'
+import type { JobRunParts } from './job-run.ts'
 import { Settler } from './settler.ts'
 import { StoreHealth } from './store-health.ts'
 import type { Claim, JobStore } from './store/job-store.ts'
@@ -37,11 +38,14 @@ export class Worker {
   readonly #options: WorkerOptions
   readonly #runs = new Map<string, JobRun>()
   readonly #settler: Settler
+  readonly #runParts: JobRunParts
   readonly #health: StoreHealth
   readonly #wakeUp = new WakeUp()
   readonly #reportedSteps = new Set<string>()
   #unknownSteps: readonly string[] = []
   #reserved = 0
+  /** Of the runs, those that are over but for the writing of that. */
+  #ending = 0
   #closing = false
   #loop: Promise<void> = Promise.resolve()
   #heartbeat: NodeJS.Timeout | undefined
@@ -59,6 +63,10 @@ export class Worker {
         if (wasAway) this.#wakeUp.wake()
       },
     })
+    const { store, participant, leaseMs } = options
+    const deadlines = new Deadlines()
+    const onEnding = (): void => this.#freeing(() => this.#ending++)
+    this.#runParts = { store, participant, leaseMs, settler: this.#settler, deadlines, onEnding }
   }
 
   get health(): { running: number; unknownSteps: readonly string[]; store: StoreHealth } {
@@ -85,11 +93,7 @@ export class Worker {
       taken = false
     }
     return {
-      free: () => {
-        const wasFull = this.#free() <= 0
-        release()
-        if (wasFull) this.#wakeUp.wake()
-      },
+      free: () => this.#freeing(release),
       run: (claim, sentAtMs, proven) => {
         release()
         void this.#begin(claim, sentAtMs, proven)
@@ -117,9 +121,11 @@ export class Worker {
 
   async #poll(): Promise<void> {
     const { pollMs, concurrency } = this.#options
+    // In halves: while the jobs of one run, the next ones are claimed.
+    const batch = Math.ceil(concurrency / 2)
     let backlog = false
     while (!this.#closing) {
-      const limit = Math.min(this.#free(), concurrency)
+      const limit = Math.min(this.#free(), batch)
       let waitMs = pollMs
       // A job whose end waits to be written has to be ended first: its lease may have run out, and
       // claimed again, here or elsewhere, it would repeat a step that is done.
@@ -130,6 +136,7 @@ export class Worker {
           const again = backlog || found === limit
           backlog = found === limit
           waitMs = again ? 0 : Math.min(pollMs, Math.max(nextInMs ?? pollMs, shortestWaitMs))
+          if (backlog && this.#free() >= batch) continue
         } catch (error) {
           this.#health.failed(error)
           waitMs = this.#health.retryInMs
@@ -137,8 +144,9 @@ export class Worker {
       }
       await this.#wakeUp.wait(waitMs)
       // Runs that ended together free their slots before the next look, which then fills them all.
-      await new Promise((resolve) => setImmediate(resolve))
+      await turn()
     }
+    await turn() // What was claimed last is given back.
   }
 
   async #claim(
@@ -158,34 +166,45 @@ export class Worker {
     }
     const claimed = await answeredWithin(leaseMs, store.claim(request))
     this.#health.answered()
-    for (const claim of claimed.claims) {
-      // The app began to close, or its own jobs took the slots, while the claim was under way.
-      const fits = this.#free() > 0 || this.#runs.has(claim.gid)
-      void (fits ? this.#begin(claim, sentAtMs, true) : this.#giveBack(claim, 0))
-    }
+    this.#beginSoon(claimed.claims, sentAtMs)
     if (claimed.unknownSteps) this.#reportUnknown(claimed.unknownSteps)
     return { found: claimed.claims.length, nextInMs: claimed.nextInMs }
   }
 
+  /** In a turn of the event loop of their own, before which the next claim is sent. */
+  #beginSoon(claims: readonly Claim[], sentAtMs: number): void {
+    if (claims.length === 0) return
+    this.#reserved += claims.length
+    setImmediate(() => {
+      this.#reserved -= claims.length
+      for (const claim of claims) {
+        // The app began to close, or its own jobs took the slots, while the claim was under way.
+        const fits = this.#free() > 0 || this.#runs.has(claim.gid)
+        void (fits ? this.#begin(claim, sentAtMs, true) : this.#giveBack(claim, 0))
+      }
+    })
+  }
+
   async #begin(claim: Claim, sentAtMs: number, proven: boolean): Promise<void> {
-    const { store, participant, leaseMs } = this.#options
-    const parts = { store, participant, settler: this.#settler, leaseMs }
     const old = this.#runs.get(claim.gid)
     if (old) {
       // This process slept through its own lease. Two attempts side by side in one process are
       // avoidable: the old one is told to stop, and only when it has does the new one begin.
       old.lost('it was claimed again')
+      const { leaseMs } = this.#options
       if (!(await endsWithin(old.over, leaseMs / 3))) return await this.#giveBack(claim, leaseMs)
     }
     if (this.#closing) return await this.#giveBack(claim, 0)
-    const run = new JobRun(parts, claim, sentAtMs, proven)
+    const run = new JobRun(this.#runParts, claim, sentAtMs, proven)
     this.#runs.set(claim.gid, run)
     await run.over
-    const wasFull = this.#free() <= 0
-    if (this.#runs.get(claim.gid) === run) this.#runs.delete(claim.gid)
+    this.#freeing(() => {
+      if (run.isEnding) this.#ending--
+      if (this.#runs.get(claim.gid) === run) this.#runs.delete(claim.gid)
+    })
     // A finished job leaves nothing to look for but what waited for its slot; any other one may
     // become due before the next look.
-    if (wasFull || !run.isFinished) this.#wakeUp.wake()
+    if (!run.isFinished) this.#wakeUp.wake()
   }
 
   /** Lets a job go that was claimed and not begun. */
@@ -215,8 +234,21 @@ export class Worker {
     }
   }
 
+  /**
+   * Slots. A job that is over but for the writing of that takes none, so that the next ones are claimed
+   * meanwhile; at most as many as there are slots may wait for it.
+   */
   #free(): number {
-    return this.#closing ? 0 : this.#options.concurrency - this.#runs.size - this.#reserved
+    if (this.#closing) return 0
+    const ending = Math.min(this.#ending, this.#options.concurrency)
+    return this.#options.concurrency - (this.#runs.size - ending) - this.#reserved
+  }
+
+  /** What frees a slot: there may be a job that waited for it. */
+  #freeing(free: () => void): void {
+    const wasFull = this.#free() <= 0
+    free()
+    if (wasFull && this.#free() > 0) this.#wakeUp.wake()
   }
 
   #reportUnknown(steps: readonly string[]): void {
@@ -232,4 +264,9 @@ export class Worker {
   async #allOver(withinMs: number): Promise<boolean> {
     return await endsWithin(Promise.all([...this.#runs.values()].map((run) => run.over)), withinMs)
   }
+}
+
+/** Lets everything happen that waits for nothing but its turn. */
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve))
 }

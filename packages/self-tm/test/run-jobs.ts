@@ -1,3 +1,4 @@
+import { Deadlines } from '@stepping/core'
 import { memoryJobStore } from '@stepping/self-tm'
 import type { Claim, JobStore } from '@stepping/self-tm'
 import { vi } from 'vitest'
@@ -35,6 +36,7 @@ export function setUpRuns(
   const participant = new FakeParticipant(steps)
   const memory = memoryJobStore()
   const store = replacing(memory, replaced)
+  const deadlines = new Deadlines()
   const settler = new Settler({ store, answerMs: leaseMs, onFailure() {}, onSuccess() {} })
   const claimDue: RunParts['claimDue'] = async (...stepNames) => {
     const { claims } = await memory.claim({
@@ -56,6 +58,11 @@ export function setUpRuns(
       return (await claimDue(...names))!
     },
     run: (claim, { sentAtMs = monotonicMs(), proven = true } = {}) =>
-      new JobRun({ participant, settler, store, leaseMs }, claim, sentAtMs, proven),
+      new JobRun(
+        { participant, settler, store, leaseMs, deadlines, onEnding() {} },
+        claim,
+        sentAtMs,
+        proven,
+      ),
   }
 }

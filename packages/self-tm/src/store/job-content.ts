@@ -25,8 +25,13 @@ export function encodeDatabase(database: DatabaseIdentity | undefined): string |
 }
 
 export function decodeDatabase(text: string | null): { database?: DatabaseIdentity } {
-  return text === null ? {} : { database: JSON.parse(text) as DatabaseIdentity }
+  if (text === null) return {}
+  // A batch of jobs is nearly always of one database.
+  if (text !== lastDatabase?.text) lastDatabase = { text, decoded: JSON.parse(text) }
+  return { database: lastDatabase.decoded }
 }
+
+let lastDatabase: { readonly text: string; readonly decoded: DatabaseIdentity } | undefined
 
 /** What makes two messages with one gid the same message. */
 export interface JobContent {

@@ -30,7 +30,7 @@ import { postgresStatements } from './postgres/index.ts'
 import { sqliteStatements } from './sqlite/index.ts'
 import { channelOf } from './channel.ts'
 import { isSamePlace } from './same-place.ts'
-import { wasWritten } from './was-written.ts'
+import { isStillHeld, wasWritten } from './was-written.ts'
 
 export interface SqlJobStoreOptions {
   /** Keeps finished jobs in a table of their own for this long. Default: they are deleted. */
@@ -147,25 +147,39 @@ class SqlJobStore implements JobStore {
 
   async settle(settlements: readonly Settlement[]): Promise<ReadonlyMap<string, SettleResult>> {
     const keepHistory = this.#history !== undefined
-    const written = gidsOf(
-      await this.#run((says) =>
-        says.settleJobs(this.database, settlements.map(storable), keepHistory),
-      ),
-    )
-    const missed = settlements.filter(({ gid }) => !written.has(gid))
-    const results = new Map<string, SettleResult>([...written].map((gid) => [gid, 'saved']))
-    if (missed.length === 0) return results
-    // Not written may mean: written before, by a call whose answer was lost.
-    const gids = missed.map(({ gid }) => gid)
-    const found = await this.#run((says) => says.readCursors(this.database, gids))
-    const standing = new Map(found.map((row) => [row['gid'] as string, standingOf(row)]))
-    for (const settlement of missed) {
-      results.set(
-        settlement.gid,
-        wasWritten(settlement, standing.get(settlement.gid)) ? 'saved' : 'lost',
+    const results = new Map<string, SettleResult>()
+    let left = settlements.map(storable)
+    while (left.length > 0) {
+      const batch = left
+      const rows = await this.#run((says) => says.settleJobs(this.database, batch, keepHistory))
+      for (const row of rows) results.set(row['gid'] as string, 'saved')
+      left = await this.#missed(
+        batch.filter(({ gid }) => !results.has(gid)),
+        results,
       )
     }
     return results
+  }
+
+  /** What became of those that were not written. @returns the ones to write again. */
+  async #missed(
+    missed: readonly Settlement[],
+    results: Map<string, SettleResult>,
+  ): Promise<Settlement[]> {
+    if (missed.length === 0) return []
+    const gids = missed.map(({ gid }) => gid)
+    const found = await this.#run((says) => says.readCursors(this.database, gids))
+    const standing = new Map(found.map((row) => [row['gid'] as string, standingOf(row)]))
+    const again: Settlement[] = []
+    for (const settlement of missed) {
+      const row = standing.get(settlement.gid)
+      // Not written may mean: written before, by a call whose answer was lost.
+      if (wasWritten(settlement, row)) results.set(settlement.gid, 'saved')
+      // Or that something else was written to the row in between, such as a renewal of its lease.
+      else if (isStillHeld(settlement, row)) again.push(settlement)
+      else results.set(settlement.gid, 'lost')
+    }
+    return again
   }
 
   isRefusal(error: unknown): boolean {

@@ -32,3 +32,14 @@ export function wasWritten(settlement: Settlement, row: Standing | undefined): b
       return row.cursor === settlement.cursor && !row.leased
   }
 }
+
+/** Nothing came of the lease under which it was to be written. */
+export function isStillHeld(settlement: Settlement, row: Standing | undefined): boolean {
+  return (
+    row !== undefined &&
+    row.leased &&
+    row.token === settlement.token &&
+    row.cursor === settlement.cursor &&
+    (row.state === 'prepared' || row.state === 'submitted')
+  )
+}

@@ -57,7 +57,7 @@ export function claimJobs(tables: Tables, request: ClaimRequest): Statement {
       where state = 'submitted' and next_step not in ${names}
         and greatest(due_at, coalesce(lease_until, due_at)) < statement_timestamp() - ${overdueMs}::float8 * interval '1 ms'
     )
-    select gid, lease_token, state, steps, cursor, attempts, cut_off, database, null::float8 as next_in_ms, null::text as unknown_steps from claimed join picked using (gid)
+    select gid, lease_token, state, steps, cursor, attempts, gid = any(array(select gid from picked where cut_off)) as cut_off, database, null::float8 as next_in_ms, null::text as unknown_steps from claimed
     union all
     select null, null, null, null, null, null, null, null, (select min(in_ms) from upcoming where in_ms <= ${lookAheadMs ?? 0}::float8)::float8, (select json_agg(next_step) from stuck)::text`
 }

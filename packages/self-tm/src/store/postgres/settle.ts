@@ -9,8 +9,9 @@ import type { Settlement } from '../job-store.ts'
  *
  * Rows are locked in the order of their gids: two batches that share two rows in two orders would
  * deadlock. Each is looked up by its gid, in a lateral query that the planner cannot take apart: after
- * an ANALYZE that saw no lease it would expect none, and compare every row with every ending. That
- * the token is compared again, outside, has it expect few rows for what follows. A pending
+ * an ANALYZE that saw no lease it would expect none, and compare every row with every ending. It stays
+ * where it is, and is written there. One that was written to after this statement's first look, such
+ * as by a renewal, was moved by that: it is not seen there, and left for another try. A pending
  * `retry_now` outlives a failure, and a repeat of `submitted`: the operator's word is newer.
  */
 export function settleJobs(
@@ -23,21 +24,21 @@ export function settleJobs(
     with guard as materialized (
       select ${durableCommit} as durable
     ), ended as materialized (
-      select e.*, held.keep from (
+      select e.*, held.place, held.keep from (
         select * from json_to_recordset(${JSON.stringify(settlements)}::text::json) as e
           (gid text, token int, cursor int, "to" text, "nextStep" text, "inMs" float8, "leaseMs" float8, error text)
         order by gid collate "C"
       ) e
       cross join lateral (
-        select j.lease_token as token, j.keep from ${job} j
+        select j.ctid as place, j.keep from ${job} j
         where j.gid = e.gid and j.lease_token = e.token and j.cursor = e.cursor
           and j.lease_until is not null and (j.state = 'prepared' or j.state = 'submitted' and e.to <> 'submitted')
         for update
       ) held
-      cross join guard where held.token = e.token and durable is not null
+      cross join guard where durable is not null
     ), deleted as (
       delete from ${job} j using ended e
-      where j.gid = e.gid and e.to = 'finished' and not e.keep
+      where j.ctid = e.place and e.to = 'finished' and not e.keep
       returning j.gid, j.app, j.steps, j.last_error, j.created_at
     ), moved as (
       insert into ${tables.table('history')} (gid, app, state, steps, last_error, created_at, finished_at)
@@ -69,7 +70,7 @@ export function settleJobs(
           else j.last_error end,
         finished_at = case when e.to in ('finished', 'rolledBack') then clock_timestamp() end
       from ended e
-      where j.gid = e.gid and (e.to <> 'finished' or e.keep)
+      where j.ctid = e.place and (e.to <> 'finished' or e.keep)
       returning j.gid
     )
     select gid from deleted union all select gid from changed`

@@ -51,7 +51,7 @@ test('a deadline that was moved holds, and the earlier one does not', () => {
 
 test('one that is told may wait again', () => {
   const deadlines = new Deadlines()
-  const again = { onDeadline: vi.fn(() => deadlines.set(again, inMs(50))) }
+  const again = { onDeadline: vi.fn<() => void>(() => deadlines.set(again, inMs(50))) }
   deadlines.set(again, inMs(100))
   vi.advanceTimersByTime(150)
   expect(again.onDeadline).toHaveBeenCalledTimes(2)

@@ -42,11 +42,10 @@ export class Deadlines {
     this.#timerAtMs = Infinity
     const now = performance.now()
     let nextAtMs = Infinity
-    // Those that are added by what is called here are not looked at again, and set the timer themselves.
-    for (const [waiting, atMs] of [...this.#deadlines]) {
+    for (const [waiting, atMs] of this.#deadlines) {
       if (atMs > now) {
         nextAtMs = Math.min(nextAtMs, atMs)
-      } else if (this.#deadlines.get(waiting) === atMs) {
+      } else {
         this.#deadlines.delete(waiting)
         waiting.onDeadline()
       }

@@ -1,5 +1,12 @@
 import { SteppingError } from '@stepping/core'
-import type { DatabaseIdentity, DbContext, JobRecord, JobState, JobView } from '@stepping/core'
+import type {
+  DatabaseIdentity,
+  DbContext,
+  JobPageRequest,
+  JobRecord,
+  JobState,
+  JobView,
+} from '@stepping/core'
 import { isSqlContext, isSqlDatabase, rawSql, transactionLost } from '@stepping/sql'
 import type { AnySqlDatabase, Execute, SqlContext, Statement } from '@stepping/sql'
 import { activeStates } from '../job-state.ts'
@@ -171,6 +178,10 @@ class SqlJobStore implements JobStore {
   async find(gid: string): Promise<JobView | null> {
     const rows = await this.#run((says) => says.findJob(this.database, gid))
     return rows[0] ? viewOf(rows[0]) : null
+  }
+
+  async list(request: JobPageRequest): Promise<readonly JobView[]> {
+    return (await this.#run((says) => says.listJobs(this.database, request))).map(viewOf)
   }
 
   async databaseOf(gid: string): Promise<DatabaseIdentity | undefined> {

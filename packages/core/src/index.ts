@@ -47,6 +47,7 @@ export { barrierRetentionMs, jobRetentionMs, onceRetentionMs, safeAge } from './
 export { pruneRows } from './prune.ts'
 export type { PrunableBarrierRow, PrunableRows } from './prune.ts'
 export { describeRef } from './nesting.ts'
+export { Cleaner } from './cleaner.ts'
 export { migrateCall } from './migrate-call.ts'
 export { assertDatabaseName } from './given.ts'
 export { printKind } from './print-value.ts'

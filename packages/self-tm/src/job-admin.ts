@@ -99,7 +99,6 @@ export function jobAdmin(store: JobStore, running: () => Running): JobAdmin {
         try {
           jobs = await store.overview(participant.app)
         } catch (error) {
-          state?.store.failed(error)
           unanswered = describeError(error)
         }
       }

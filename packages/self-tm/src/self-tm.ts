@@ -1,4 +1,4 @@
-import { assertNumber, isSteppingError, printKind, SteppingError } from '@stepping/core'
+import { assertNumber, Cleaner, isSteppingError, printKind, SteppingError } from '@stepping/core'
 import type {
   AnyDatabase,
   DbContext,
@@ -10,7 +10,6 @@ import type {
 } from '@stepping/core'
 import { isSqlDatabase } from '@stepping/sql'
 import type { AnySqlDatabase } from '@stepping/sql'
-import { Cleaner } from './cleaner.ts'
 import { monotonicMs } from './clock.ts'
 import { jobAdmin } from './job-admin.ts'
 import { answeredWithin } from './deadline.ts'
@@ -139,7 +138,7 @@ class SelfTransactionManager implements TransactionManager {
     this.#worker = worker
     worker.start()
     this.#listener = new Listener(this.#store, participant.app, () => worker.wake())
-    this.#cleaner = new Cleaner(this.jobs, pruneEveryMs)
+    this.#cleaner = new Cleaner(this.jobs, participant, pruneEveryMs)
   }
 
   async close(): Promise<void> {

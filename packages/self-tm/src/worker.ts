@@ -52,11 +52,9 @@ export class Worker {
     this.#settler = new Settler({
       answerMs: options.leaseMs,
       store: options.store,
-      onFailure: (error) => this.#health.failed(error),
+      onFailure: (error) => this.#health.failed('settle', error),
       onSuccess: () => {
-        const wasAway = this.#health.error !== null
-        this.#health.answered()
-        if (wasAway) this.#wakeUp.wake()
+        if (this.#health.answered('settle')) this.#wakeUp.wake()
       },
     })
   }
@@ -131,10 +129,10 @@ export class Worker {
           backlog = found === limit
           waitMs = again ? 0 : Math.min(pollMs, Math.max(nextInMs ?? pollMs, shortestWaitMs))
         } catch (error) {
-          this.#health.failed(error)
-          waitMs = this.#health.retryInMs
+          this.#health.failed('claim', error)
+          waitMs = this.#health.retryInMs('claim')
         }
-      }
+      } else if (limit <= 0) this.#health.notNeeded('claim')
       await this.#wakeUp.wait(waitMs)
       // Runs that ended together free their slots before the next look, which then fills them all.
       await new Promise((resolve) => setImmediate(resolve))
@@ -157,7 +155,7 @@ export class Worker {
       ...(backlog ? {} : { lookAheadMs: pollMs }),
     }
     const claimed = await answeredWithin(leaseMs, store.claim(request))
-    this.#health.answered()
+    this.#health.answered('claim')
     for (const claim of claimed.claims) {
       // The app began to close, or its own jobs took the slots, while the claim was under way.
       const fits = this.#free() > 0 || this.#runs.has(claim.gid)
@@ -200,18 +198,18 @@ export class Worker {
   async #renew(): Promise<void> {
     const { store, leaseMs } = this.#options
     const runs = [...this.#runs.values()]
-    if (runs.length === 0) return
+    if (runs.length === 0) return void this.#health.notNeeded('renew')
     const sentAtMs = monotonicMs()
     try {
       const renewed = await answeredWithin(leaseMs / 3, store.renew(runs, leaseMs))
-      this.#health.answered()
+      this.#health.answered('renew')
       for (const run of runs) {
         if (renewed.has(run.gid)) run.renewed(sentAtMs)
         else run.lost('another process holds it')
       }
     } catch (error) {
       // Each run has its own deadline and stops by itself if no renewal gets through in time.
-      this.#health.failed(error)
+      this.#health.failed('renew', error)
     }
   }
 

@@ -48,6 +48,7 @@ export interface DrizzleDriver {
   /** Around Drizzle's own transaction; `begun` tells whether that got past its BEGIN. */
   guard?<R>(transaction: () => Promise<R>, begun: () => boolean): Promise<R>
   readonly place?: SqlDriver<never, unknown>['place']
+  readonly isEnded?: () => boolean
   readonly listen?: SqlDriver<never, unknown>['listen']
 }
 

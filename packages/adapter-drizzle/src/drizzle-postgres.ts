@@ -152,6 +152,7 @@ function drizzleDriver<
       } satisfies BoundTransaction
     },
     ...(driver.place && { place: driver.place }),
+    ...(driver.isEnded && { isEnded: driver.isEnded }),
     ...(driver.listen && { listen: driver.listen }),
   } satisfies SqlDriver<Tx, PgTransactionConfig>
 }

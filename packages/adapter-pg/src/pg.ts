@@ -95,6 +95,7 @@ function pgDriver(
     },
     readCommitted: { isolationLevel: 'read committed' },
     run: (statement) => run(pool, statement, prepare),
+    isEnded: () => shape.ending,
     async transaction(work, transactionOptions) {
       const client = await pool.connect()
       let transaction: Transaction | undefined

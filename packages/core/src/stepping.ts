@@ -157,10 +157,13 @@ class SteppingEngine implements Stepping {
   }
 
   async #begin(): Promise<void> {
-    for (const database of this.#databases.single) await database.identity()
+    const { tm } = this.#options
+    for (const database of this.#databases.single) {
+      await database.identity()
+      await tm.meet?.(database)
+    }
     // Closed while the databases were asked: what began now would never be ended.
     this.#assertNotClosing()
-    const { tm } = this.#options
     const store = await tm.database?.identity()
     const participant = createParticipant({
       ...this.#parts,

@@ -34,6 +34,8 @@ export interface JobStore extends JobLedger {
    * @throws SteppingError `JOB_CONFLICT`, `JOB_UNKNOWN`, `TRANSACTION_ROLLED_BACK`, `BARRIER_EXPIRED`.
    */
   submit(job: JobRecord, lease?: LeaseRequest): Promise<Submitted>
+  /** Where `enlist` has to ask for something first: asks, before there is a transaction. */
+  meet?(database: AnyDatabase): Promise<void>
   /**
    * Inserts the job, submitted, in the context's transaction if that writes to this store's
    * database, after what `before` writes there; otherwise does nothing and resolves with false. With

@@ -1,5 +1,6 @@
 import { SteppingError } from '@stepping/core'
 import type {
+  AnyDatabase,
   DatabaseIdentity,
   DbContext,
   JobPageRequest,
@@ -8,7 +9,7 @@ import type {
   JobView,
 } from '@stepping/core'
 import { isSqlContext, isSqlDatabase, rawSql, transactionLost } from '@stepping/sql'
-import type { AnySqlDatabase, Execute, SqlContext, Statement } from '@stepping/sql'
+import type { AnySqlDatabase, Execute, Statement } from '@stepping/sql'
 import { activeStates } from '../job-state.ts'
 import {
   assertSameContent,
@@ -105,13 +106,19 @@ class SqlJobStore implements JobStore {
     return job.database ? await this.#submitPrepared(job, lease) : await this.#create(job, lease)
   }
 
+  async meet(database: AnyDatabase): Promise<void> {
+    await this.assertReady()
+    await this.#isHere(database, async () => await database.identity())
+  }
+
   async enlist(
     context: DbContext,
     job: JobRecord,
     lease?: NewLease,
     before?: () => Promise<void>,
   ): Promise<boolean> {
-    if (!isSqlContext(context) || !(await this.#reaches(context, job))) return false
+    if (!isSqlContext(context)) return false
+    if (!(await this.#isHere(context.database, async () => job.database?.identity))) return false
     await this.assertReady(context.database === this.database ? context : undefined)
     await before?.()
     const { execute, open } = context
@@ -269,12 +276,14 @@ class SqlJobStore implements JobStore {
     )
   }
 
-  /** Whether the context writes to this store's own tables, be it through another library. */
-  async #reaches(context: SqlContext, job: JobRecord): Promise<boolean> {
-    const { database } = context
+  /** Whether this is the store's own database, be it through another library. */
+  async #isHere(
+    database: AnyDatabase,
+    identity: () => Promise<string | undefined>,
+  ): Promise<boolean> {
     if (database === this.database) return true
     if (!isSqlDatabase(database) || database.dialect !== this.database.dialect) return false
-    if (job.database?.identity !== (await this.database.identity())) return false
+    if ((await identity()) !== (await this.database.identity())) return false
     const known = this.#samePlace.get(database)
     if (known !== undefined) return known
     const same = await isSamePlace(database, this.database)

@@ -129,7 +129,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a pool is taken for a transaction',
     file: 'packages/adapter-drizzle/src/drizzle-postgres.ts',
-    from: 'if (!is(tx, PgTransaction)) {',
+    from: `if (!isKind(tx, 'PgTransaction')) {`,
     to: 'if (false as boolean) {',
     test: {
       file: 'packages/adapter-drizzle/test/context.test.ts',

@@ -21,6 +21,8 @@ export interface AppEnvironment {
   PLACE?: string
   /** Commits by Drizzle's own transaction, with prepare inside and submit after it. */
   BY_HAND?: string
+  /** Without a transaction: the job alone, and no order. */
+  ALONE?: string
   /** The callback throws after it has added its steps. */
   ROLL_BACK?: string
   LEASE_MS?: string
@@ -91,6 +93,7 @@ console.log('started')
 
 for (let order = 1; order <= Number(env.PLACE ?? 0); order++) {
   if (env.BY_HAND) await placeByHand(order)
+  else if (env.ALONE) await startAlone(order)
   else await place(order).catch((error: Error) => console.log(`rejected: ${error.message}`))
 }
 console.log('placed')
@@ -110,6 +113,12 @@ async function placeByHand(order: number): Promise<void> {
     await tx.execute(sql`insert into orders (id, gid) values (${order}, ${job.gid})`)
     await job.prepareAndInsertBarrier()
   })
+}
+
+async function startAlone(order: number): Promise<void> {
+  const job = stepping.createJob()
+  for (const step of steps) job.addStep(step, { order })
+  await job.start()
 }
 
 async function reportHealth(): Promise<void> {

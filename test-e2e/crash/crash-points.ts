@@ -8,6 +8,7 @@ export type CrashPoint =
   | 'before the barrier'
   | 'before the commit'
   | 'after the commit'
+  | 'before the submit'
   | 'after the submit'
   | 'in the first step'
   | 'after an effect, before its completion is saved'
@@ -56,6 +57,7 @@ export function crashingDatabase<Tx, O>(
 export function crashingStore(store: JobStore, point: CrashPoint): JobStore {
   return replacing(store, {
     async submit(...args: Parameters<JobStore['submit']>) {
+      if (point === 'before the submit') await die()
       const submitted = await store.submit(...args)
       if (point === 'after the submit') await die()
       return submitted

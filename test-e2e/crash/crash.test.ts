@@ -80,6 +80,24 @@ for (const path of paths) {
   })
 }
 
+test('without a transaction: killed before the insert is sent, there is no job', async () => {
+  const scene = await open('outbox', 'alone')
+  await scene.crash({ CRASH: 'before the submit', PLACE: '1', ALONE: '1' })
+  await scene.run().line((line) => line === 'started')
+  expect(await scene.jobs()).toEqual([])
+  expect(await scene.effects()).toEqual([])
+})
+
+test('without a transaction: killed after the insert, the steps are all done', async () => {
+  const scene = await open('outbox', 'alone')
+  await scene.crash({ CRASH: 'after the submit', PLACE: '1', ALONE: '1' })
+  scene.run()
+  await scene.until(async () => (await scene.rows('select 1 from ledger')).length === 3)
+  await scene.settled()
+  const ledger = await scene.rows<{ step: string }>('select step from ledger')
+  expect(ledger.map(({ step }) => step)).toEqual(inOrder)
+})
+
 test('2-phase: killed while query prepared is answered, the next one gets the same answer', async () => {
   const scene = await open('2-phase', 'query prepared')
   await scene.crash({ CRASH: 'after the commit', PLACE: '1' })

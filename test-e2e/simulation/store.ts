@@ -66,6 +66,7 @@ export function storeOf(
       return async () => await ask('unlisten', async () => server.unlisten(listener))
     },
     find: (gid) => ask(`find ${gid}`, () => server.memory.find(gid)),
+    list: (page) => ask(`list ${page.state}`, () => server.memory.list(page)),
     databaseOf: (gid) => ask(`databaseOf ${gid}`, () => server.memory.databaseOf(gid)),
     retry: (gid) => ask(`retry ${gid}`, () => server.retry(gid)),
     end: (seen, as) => ask(`end ${seen.gid} as ${as}`, () => server.end(seen, as)),

@@ -1,7 +1,6 @@
 import { SteppingError } from '@stepping/core'
 import { assertSqliteVersion, errorCode, toText, transactionUnusable } from '@stepping/sql'
 import type { SqlResult, Statement } from '@stepping/sql'
-import { BetterSQLiteSession, BetterSQLiteTransaction } from 'drizzle-orm/better-sqlite3/session'
 import { Idle } from './idle.ts'
 import { assertSameFile, clientClosed, opener } from './sqlite-driver.ts'
 import type { SqliteDriver, SqliteInternals, SqliteTransaction } from './sqlite-driver.ts'
@@ -14,6 +13,8 @@ interface Connection {
   prepare(text: string): Prepared
   close(): unknown
 }
+
+type Drizzle = typeof import('drizzle-orm/better-sqlite3/session')
 
 interface Prepared {
   /** Whether it returns rows. */
@@ -83,9 +84,11 @@ export function betterSqlite3(
       }
     },
     async begin() {
+      // Not at the start, where apps on other databases would wait for it as well.
+      const drizzle = await import('drizzle-orm/better-sqlite3/session')
       const connection = own(writer)
       connection.prepare('begin immediate').run()
-      return transactionOn(connection, db)
+      return transactionOn(connection, db, drizzle)
     },
     // Written, but perhaps not synced: after a crash of the machine it may be there.
     isOutcomeUnknown: (error) => errorCode(error)?.startsWith('SQLITE_IOERR') === true,
@@ -93,7 +96,11 @@ export function betterSqlite3(
 }
 
 /** `tx` sees the connection only through this, so that it ends with its transaction. */
-function transactionOn(connection: Connection, db: SqliteInternals): SqliteTransaction {
+function transactionOn(
+  connection: Connection,
+  { dialect, session }: SqliteInternals,
+  { BetterSQLiteSession, BetterSQLiteTransaction }: Drizzle,
+): SqliteTransaction {
   let over = false
   let sent = 0
   const send = (): void => {
@@ -109,7 +116,6 @@ function transactionOn(connection: Connection, db: SqliteInternals): SqliteTrans
     all: (...values) => (send(), prepared.all(...values)),
     raw: () => guarded(prepared.raw()),
   })
-  const { dialect, session } = db
   const { schema, logger, cache } = session
   const Session = BetterSQLiteSession as unknown as new (...args: unknown[]) => unknown
   const Transaction = BetterSQLiteTransaction as unknown as new (...args: unknown[]) => object

@@ -1,9 +1,34 @@
+import { entityKind } from 'drizzle-orm/entity'
 import { printKind } from '@stepping/core'
 import type { DatabaseLimits, DbContext } from '@stepping/core'
 import type { SqlDriver, SqlResult } from '@stepping/sql'
 
-/** What was given instead of a Drizzle database: for messages. */
-export function describeNoDrizzle(given: unknown): string {
+/**
+ * Drizzle's own `is`, by a class's name: the classes would load the cores of dialects, and of drivers,
+ * that the app does not use, which takes longer than all else here.
+ */
+export function isKind(value: unknown, kind: string): boolean {
+  return kindsOf(value).includes(kind)
+}
+
+/** The kind of a Drizzle database, if it is one of this base; else what was given instead, for messages. */
+export function kindOf(db: unknown, base: string): string {
+  const kinds = kindsOf(db)
+  return kinds.includes(base) ? kinds[0]! : describeNoDrizzle(db)
+}
+
+/** From its own class upwards. */
+function kindsOf(value: unknown): readonly string[] {
+  const kinds: string[] = []
+  let each: unknown = typeof value === 'object' && value !== null ? value.constructor : null
+  while (typeof each === 'function' && entityKind in each) {
+    kinds.push(each[entityKind] as string)
+    each = Object.getPrototypeOf(each)
+  }
+  return kinds
+}
+
+function describeNoDrizzle(given: unknown): string {
   const kind = printKind(given)
   const isClient = typeof given === 'object' && given !== null
   return isClient ? `${kind}: wrap it, drizzle(client)` : kind
@@ -23,6 +48,7 @@ export interface DrizzleDriver {
   /** Around Drizzle's own transaction; `begun` tells whether that got past its BEGIN. */
   guard?<R>(transaction: () => Promise<R>, begun: () => boolean): Promise<R>
   readonly place?: SqlDriver<never, unknown>['place']
+  readonly isEnded?: () => boolean
   readonly listen?: SqlDriver<never, unknown>['listen']
 }
 

@@ -1,15 +1,15 @@
 import { SteppingError } from '@stepping/core'
 import { mysql, sqlDatabase, transactionUnusable } from '@stepping/sql'
 import type { PrefixOptions, SqlDatabase, SqlDriver } from '@stepping/sql'
-import { entityKind, is } from 'drizzle-orm'
 import type { TablesRelationalConfig } from 'drizzle-orm'
-import { MySqlDatabase, MySqlTransaction } from 'drizzle-orm/mysql-core'
 import type {
+  MySqlDatabase,
   MySqlQueryResultHKT,
+  MySqlTransaction,
   MySqlTransactionConfig,
   PreparedQueryHKTBase,
 } from 'drizzle-orm/mysql-core'
-import { describeNoDrizzle } from './driver.ts'
+import { isKind, kindOf } from './driver.ts'
 import { overMysql2 } from './mysql2.ts'
 import type { Mysql2Internals } from './mysql2.ts'
 
@@ -64,9 +64,7 @@ function drizzleDriver<
 }
 
 function assertMysql2(db: object): void {
-  const kind = is(db, MySqlDatabase)
-    ? (db.constructor as unknown as { [entityKind]: string })[entityKind]
-    : describeNoDrizzle(db)
+  const kind = kindOf(db, 'MySqlDatabase')
   if (kind === 'MySql2Database') return
   throw new SteppingError(
     'DATABASE_INVALID',
@@ -75,7 +73,7 @@ function assertMysql2(db: object): void {
 }
 
 function assertTransactionOf(db: object, tx: object): void {
-  if (!is(tx, MySqlTransaction)) {
+  if (!isKind(tx, 'MySqlTransaction')) {
     throw transactionUnusable(
       'it is not a Drizzle transaction: pass the tx that the callback of db.transaction got',
     )

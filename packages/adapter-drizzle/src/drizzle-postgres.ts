@@ -8,11 +8,15 @@ import type {
   SqlResult,
   Statement,
 } from '@stepping/sql'
-import { entityKind, is, sql } from 'drizzle-orm'
 import type { TablesRelationalConfig } from 'drizzle-orm'
-import { PgDatabase, PgTransaction } from 'drizzle-orm/pg-core'
-import type { PgQueryResultHKT, PgTransactionConfig } from 'drizzle-orm/pg-core'
-import { describeNoDrizzle, over } from './driver.ts'
+import type {
+  PgDatabase,
+  PgQueryResultHKT,
+  PgTransaction,
+  PgTransactionConfig,
+} from 'drizzle-orm/pg-core'
+import { sql } from 'drizzle-orm/sql'
+import { isKind, kindOf, over } from './driver.ts'
 import type { CommitWatch, DriverHandle, DriverSession, DrizzleDriver } from './driver.ts'
 import { nodePostgres } from './node-postgres.ts'
 import { pglite } from './pglite.ts'
@@ -148,14 +152,13 @@ function drizzleDriver<
       } satisfies BoundTransaction
     },
     ...(driver.place && { place: driver.place }),
+    ...(driver.isEnded && { isEnded: driver.isEnded }),
     ...(driver.listen && { listen: driver.listen }),
   } satisfies SqlDriver<Tx, PgTransactionConfig>
 }
 
 function driverOf(db: object): DrizzleDriver {
-  const kind = is(db, PgDatabase)
-    ? (db.constructor as unknown as { [entityKind]: string })[entityKind]
-    : describeNoDrizzle(db)
+  const kind = kindOf(db, 'PgDatabase')
   const driver = drivers[kind]
   if (driver) return driver((db as { $client: unknown }).$client)
   throw new SteppingError(
@@ -165,7 +168,7 @@ function driverOf(db: object): DrizzleDriver {
 }
 
 function assertTransactionOf(db: object, tx: object): void {
-  if (!is(tx, PgTransaction)) {
+  if (!isKind(tx, 'PgTransaction')) {
     throw unusable(
       'it is not a Drizzle transaction: pass the tx that the callback of db.transaction got',
     )

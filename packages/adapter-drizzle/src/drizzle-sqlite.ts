@@ -1,11 +1,10 @@
 import { assertDatabaseName, SteppingError } from '@stepping/core'
 import { outcomeUnknown, sqlDatabase, sqlite, transactionUnusable } from '@stepping/sql'
 import type { PrefixOptions, SqlDatabase, SqlDriver, SqlResult, Statement } from '@stepping/sql'
-import { entityKind, is } from 'drizzle-orm'
 import type { TablesRelationalConfig } from 'drizzle-orm'
-import { BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core'
+import type { BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core'
 import { betterSqlite3 } from './better-sqlite3.ts'
-import { describeNoDrizzle } from './driver.ts'
+import { isKind, kindOf } from './driver.ts'
 import { libsql } from './libsql.ts'
 import type { OpenedTransaction, SqliteDriver, SqliteInternals } from './sqlite-driver.ts'
 import type { SqliteTransaction } from './sqlite-driver.ts'
@@ -187,7 +186,7 @@ function assertOpen(transaction: OpenedTransaction): void {
 }
 
 function assertTransactionOf(db: object, tx: object): void {
-  if (!is(tx, SQLiteTransaction)) {
+  if (!isKind(tx, 'SQLiteTransaction')) {
     throw transactionUnusable(
       'it is not a Drizzle transaction: pass the tx that the callback of the transaction got',
     )
@@ -201,9 +200,7 @@ function sessionOf(tx: object): object {
 }
 
 function driverOf(db: object): (connect: Connect, meta: Statement) => SqliteDriver {
-  const kind = is(db, BaseSQLiteDatabase)
-    ? (db.constructor as unknown as { [entityKind]: string })[entityKind]
-    : describeNoDrizzle(db)
+  const kind = kindOf(db, 'BaseSQLiteDatabase')
   const driver = drivers[kind]
   if (driver) return (connect, meta) => driver(db as SqliteInternals, connect, meta)
   throw new SteppingError(

@@ -1,6 +1,5 @@
 import { toText, transactionUnusable } from '@stepping/sql'
 import type { SqlResult, Statement } from '@stepping/sql'
-import { LibSQLSession, LibSQLTransaction } from 'drizzle-orm/libsql/session'
 import type { SqliteInternals, SqliteTransaction } from './sqlite-driver.ts'
 
 /** The shapes of @libsql/client that are used. */
@@ -51,10 +50,27 @@ export async function execute(on: LibsqlExecutor, statement: Statement): Promise
   return fromLibsql(await on.execute(toLibsql(statement)))
 }
 
+/** Makes Drizzle's own transaction over one of the client. */
+export type Wrap = (transaction: LibsqlExecutor) => object
+
+/** Loaded not at the start, where apps on other databases would wait for it as well. */
+export async function drizzleOver(
+  { dialect, session }: SqliteInternals,
+  client: LibsqlClient,
+): Promise<Wrap> {
+  const drizzle = await import('drizzle-orm/libsql/session')
+  const Session = drizzle.LibSQLSession as unknown as new (...args: unknown[]) => unknown
+  const Transaction = drizzle.LibSQLTransaction as unknown as new (...args: unknown[]) => object
+  const { schema, logger, cache } = session
+  return (transaction) => {
+    const own = new Session(client, dialect, schema, { logger, cache }, transaction)
+    return new Transaction('async', dialect, own, schema)
+  }
+}
+
 /** One that was just begun, and Drizzle's own over it. */
 export function begunOn(
-  db: SqliteInternals,
-  client: LibsqlClient,
+  wrap: Wrap,
   transaction: LibsqlTransaction,
   run: typeof execute,
   rest: Pick<SqliteTransaction, 'open' | 'commit' | 'rollback'>,
@@ -67,13 +83,8 @@ export function begunOn(
       return await transaction.execute(statement)
     },
   }
-  const { dialect, session } = db
-  const { schema, logger, cache } = session
-  const Session = LibSQLSession as unknown as new (...args: unknown[]) => unknown
-  const Transaction = LibSQLTransaction as unknown as new (...args: unknown[]) => object
-  const own = new Session(client, dialect, schema, { logger, cache }, counted)
   return {
-    tx: new Transaction('async', dialect, own, schema),
+    tx: wrap(counted),
     get isOpen() {
       return !transaction.closed
     },

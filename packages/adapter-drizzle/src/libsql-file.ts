@@ -1,7 +1,7 @@
 import { describeError, SteppingError } from '@stepping/core'
 import { assertSqliteVersion, errorCode, sqlite } from '@stepping/sql'
 import { Idle } from './idle.ts'
-import { begunOn, execute, fromLibsql, toLibsql } from './libsql-client.ts'
+import { begunOn, drizzleOver, execute, fromLibsql, toLibsql } from './libsql-client.ts'
 import type { LibsqlClient, LibsqlTransaction } from './libsql-client.ts'
 import { assertSameFile, clientClosed, opener } from './sqlite-driver.ts'
 import type { SqliteDriver, SqliteInternals } from './sqlite-driver.ts'
@@ -90,6 +90,7 @@ export function libsqlFile(
     },
     async begin() {
       const mine = (await own()).writer.get()
+      const wrap = await drizzleOver(db, mine)
       const transaction = await mine.transaction('deferred')
       try {
         await transaction.executeMultiple('rollback; begin immediate') // as above
@@ -104,7 +105,7 @@ export function libsqlFile(
         over = true
         transaction.close()
       }
-      return begunOn(db, mine, transaction, execute, {
+      return begunOn(wrap, transaction, execute, {
         async commit() {
           // Its own commit() gives the transaction up where readers of the file hold it up.
           await transaction.executeMultiple('commit')

@@ -1,7 +1,7 @@
 import { isSteppingError, SteppingError } from '@stepping/core'
 import { assertSqliteVersion, errorCode, sql, sqlite } from '@stepping/sql'
 import type { SqlResult, Statement } from '@stepping/sql'
-import { begunOn, execute, fromLibsql, toLibsql } from './libsql-client.ts'
+import { begunOn, drizzleOver, execute, fromLibsql, toLibsql } from './libsql-client.ts'
 import type {
   LibsqlClient,
   LibsqlExecutor,
@@ -57,8 +57,9 @@ export function libsqlServer(
     },
     async begin() {
       await ready()
+      const wrap = await drizzleOver(db, client)
       const { transaction, open, unmark } = await marked(client, meta)
-      return begunOn(db, client, transaction, executeIn, {
+      return begunOn(wrap, transaction, executeIn, {
         ...(open && { open }),
         async commit() {
           const unmarked = unmark?.()

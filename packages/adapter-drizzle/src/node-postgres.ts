@@ -67,6 +67,7 @@ export function nodePostgres(client: unknown): DrizzleDriver {
         },
       }
     },
+    isEnded: () => pool.ending,
     guard: (transaction, begun) => releaseUnlessBegun(pool, transaction, begun),
     listen: async (channel, onNotify, onLost) =>
       await listen(await connectBeside(pool), channel, onNotify, onLost),

@@ -108,6 +108,7 @@ function pgDriver(
     },
     readCommitted: { isolationLevel: 'read committed' },
     run: (statement) => run(pool, statement, prepare),
+    isEnded: () => shape.ending,
     async transaction(work, transactionOptions) {
       const client: PoolClient & PgClient = await pool.connect()
       let refusal: (() => Error | undefined) | undefined

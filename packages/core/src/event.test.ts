@@ -45,6 +45,7 @@ const everyEvent: { [T in SteppingEvent['type']]: [Extract<SteppingEvent, { type
   'job.unresolved': [{ type: 'job.unresolved', gid: 'g1', error, retryInMs: 500 }, 'warn'],
   'lease.lost': [{ type: 'lease.lost', gid: 'g1', step: 'Ship' }, 'warn'],
   'store.failed': [{ type: 'store.failed', error }, 'error'],
+  'prune.failed': [{ type: 'prune.failed', error }, 'warn'],
   'store.recovered': [{ type: 'store.recovered', afterMs: 12_000 }, 'warn'],
   'start.forgotten': [{ type: 'start.forgotten', gid: 'g1' }, 'warn'],
 }

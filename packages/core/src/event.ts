@@ -45,6 +45,8 @@ export type SteppingEvent =
   /** Told once, not at every try, until `store.recovered`. */
   | { readonly type: 'store.failed'; readonly error: Error }
   | { readonly type: 'store.recovered'; readonly afterMs: number }
+  /** Old rows could not be deleted. Told once, until it works again. */
+  | { readonly type: 'prune.failed'; readonly error: Error }
   /** Jobs were added here, this process may execute, and `start()` was not called. */
   | { readonly type: 'start.forgotten'; readonly gid: string }
 
@@ -109,6 +111,11 @@ export function logEvent(logger: Logger, event: SteppingEvent): void {
       )
     case 'store.recovered':
       return logger.warn(`the job store answers again after ${seconds(event.afterMs)}`, event)
+    case 'prune.failed':
+      return logger.warn(
+        `old rows could not be deleted (${describeError(event.error)}); that is tried again now and then`,
+        event,
+      )
     case 'start.forgotten':
       return logger.warn(
         'jobs were added but this process does not execute any: call await stepping.start(), or create it with execute: false if others do',

@@ -20,7 +20,15 @@ export type {
   TransactionJob,
 } from './job-handle.ts'
 export type { TransactionOptions } from './transaction.ts'
-export type { Health, JobAdmin, JobState, JobView } from './job-admin.ts'
+export type {
+  Health,
+  JobAdmin,
+  JobPageRequest,
+  JobQuery,
+  Jobs,
+  JobState,
+  JobView,
+} from './job-admin.ts'
 export { isSteppingError, SteppingError } from './errors.ts'
 export type { SteppingErrorCode, SteppingErrorOptions } from './errors.ts'
 export { describeError, toError } from './event.ts'
@@ -41,6 +49,7 @@ export { barrierRetentionMs, jobRetentionMs, onceRetentionMs, safeAge } from './
 export { pruneRows } from './prune.ts'
 export type { PrunableBarrierRow, PrunableRows } from './prune.ts'
 export { describeRef } from './nesting.ts'
+export { Cleaner } from './cleaner.ts'
 export { migrateCall } from './migrate-call.ts'
 export { assertDatabaseName } from './given.ts'
 export { printKind } from './print-value.ts'

@@ -162,7 +162,7 @@ describe('an attempt that throws', () => {
       attempt: attempt - 1,
       error: {
         message: expect.stringContaining(
-          `was begun ${times}, and the last time it was cut off`,
+          `was taken on ${times}, and the last time it was cut off`,
         ) as string,
       },
     })

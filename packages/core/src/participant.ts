@@ -82,7 +82,7 @@ function cutOff(step: AnyStep<never>, call: StepCall): Error | undefined {
   const { gid } = call
   return new SteppingError(
     'LEASE_LOST',
-    `Step ${step.name} was begun ${times(call.attempt - 1)}, and the last time it was cut off: its process died or lost the job. Find out why, then call stepping.jobs.retry('${gid}').`,
+    `Step ${step.name} was taken on ${times(call.attempt - 1)}, and the last time it was cut off: its process died or lost the job. Find out why, then call stepping.jobs.retry('${gid}').`,
     { gid },
   )
 }

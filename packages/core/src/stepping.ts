@@ -6,7 +6,7 @@ import type { SteppingEvent } from './event.ts'
 import { assertContextOrOptions, assertDatabase, assertWork } from './given.ts'
 import { httpStep } from './http-step.ts'
 import { guardedJobs } from './job-admin.ts'
-import type { JobAdmin } from './job-admin.ts'
+import type { Health, Jobs } from './job-admin.ts'
 import { JobHandle } from './job-handle.ts'
 import type {
   CommittableJob,
@@ -29,7 +29,7 @@ import type { TransactionOptions, TransactionParts } from './transaction.ts'
 
 export interface Stepping extends AsyncDisposable {
   readonly app: string
-  readonly jobs: Omit<JobAdmin, 'health'>
+  readonly jobs: Jobs
   /**
    * Creates or upgrades the tables of all registered databases and of the transaction manager,
    * except those of `tenantDatabases`; with `tenant`, of that tenant's databases and nothing else.
@@ -45,7 +45,7 @@ export interface Stepping extends AsyncDisposable {
   start(): Promise<void>
   /** Lets running steps end (then aborts their signals), gives everything else back, and stops. */
   close(): Promise<void>
-  health(): ReturnType<JobAdmin['health']>
+  health(): Promise<Health>
   /** A job without a transaction. */
   createJob(options?: LoneJobOptions): Job
   /** A job tied to an open transaction that it can commit. */
@@ -89,7 +89,7 @@ class SteppingEngine implements Stepping {
   readonly #databases: DatabaseRegistry
   readonly #background = new Set<Promise<unknown>>()
   readonly #parts: TransactionParts
-  readonly #jobs: JobAdmin | undefined
+  readonly #jobs: ReturnType<typeof guardedJobs> | undefined
   #state: 'new' | 'started' | 'closing' | 'closed' = 'new'
   #starting: Promise<void> | undefined
   #closing: Promise<void> | undefined
@@ -111,19 +111,23 @@ class SteppingEngine implements Stepping {
     }
     this.#jobs =
       tm.jobs &&
-      guardedJobs(tm.jobs, {
-        storeCanBeAsked: () => assertCanBeAsked(tm.database),
-        allCanBeAsked: () => this.#assertCanBeAsked(),
-      })
+      guardedJobs(
+        tm.jobs,
+        { app, kind: tm.kind },
+        {
+          storeCanBeAsked: () => assertCanBeAsked(tm.database),
+          allCanBeAsked: () => this.#assertCanBeAsked(),
+        },
+      )
     claimTransactionManager(tm, app)
   }
 
-  get jobs(): JobAdmin {
+  get jobs(): ReturnType<typeof guardedJobs> {
     if (this.#jobs) return this.#jobs
     throw new SteppingError('NOT_SUPPORTED', 'This transaction manager cannot list or steer jobs.')
   }
 
-  async health(): ReturnType<JobAdmin['health']> {
+  async health(): Promise<Health> {
     return await this.jobs.health()
   }
 
@@ -153,10 +157,13 @@ class SteppingEngine implements Stepping {
   }
 
   async #begin(): Promise<void> {
-    for (const database of this.#databases.single) await database.identity()
+    const { tm } = this.#options
+    for (const database of this.#databases.single) {
+      await database.identity()
+      await tm.meet?.(database)
+    }
     // Closed while the databases were asked: what began now would never be ended.
     this.#assertNotClosing()
-    const { tm } = this.#options
     const store = await tm.database?.identity()
     const participant = createParticipant({
       ...this.#parts,

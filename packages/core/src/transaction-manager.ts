@@ -70,6 +70,12 @@ export interface TransactionManager {
    */
   submit(job: JobRecord): Promise<void>
   /**
+   * Finds out what `enlist` has to know of a database, by connections of its own. Told before a
+   * transaction is opened: in it, each would be one more from a pool whose others may all be held by
+   * transactions that wait for the same. Never rejects.
+   */
+  meet?(database: AnyDatabase): Promise<void>
+  /**
    * Stores the job inside the context's own transaction where it reaches this manager's store, so
    * that prepare and submit are not needed. Resolves with undefined where it does not.
    *

@@ -51,6 +51,7 @@ export async function runInTransaction<Tx, R, O>(
   // Asked before the transaction is open, so that a missing schema costs no work and a
   // single-connection database does not wait for itself.
   const identity = await database.identity()
+  await parts.tm.meet?.(database)
   let run: Run | undefined
   let isOver = false
   const attempt = async (tx: Tx): Promise<R> => {

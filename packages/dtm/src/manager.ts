@@ -1,9 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { describeError, SteppingError } from '@stepping/core'
+import { Cleaner, describeError, SteppingError } from '@stepping/core'
 import type { JobAdmin, JobRecord, Participant, StepCall, TransactionManager } from '@stepping/core'
 import { Attempts } from './attempts.ts'
 import type { Callback } from './callback.ts'
-import { Cleaner } from './cleaner.ts'
 import { Delivery } from './delivery.ts'
 import type { Door } from './door.ts'
 import { DtmApi, messageIn } from './dtm-api.ts'
@@ -67,7 +66,7 @@ export class DtmTransactionManager implements TransactionManager {
     await this.settings.ledger?.identity()
     if (execute) {
       this.#attempts = this.#createAttempts(participant)
-      this.#cleaner = new Cleaner(this.jobs, this.settings.pruneEveryMs)
+      this.#cleaner = new Cleaner(this.jobs, participant, this.settings.pruneEveryMs)
     }
     this.#participant = participant
   }

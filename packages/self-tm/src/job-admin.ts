@@ -41,6 +41,8 @@ export function jobAdmin(store: JobStore, running: () => Running): JobAdmin {
   return {
     find: async (gid) => await asked(() => store.find(gid)),
 
+    list: async (request) => await asked(() => store.list(request)),
+
     async retry(gid) {
       if (!(await asked(() => store.retry(gid)))) {
         await seen(gid)
@@ -97,7 +99,6 @@ export function jobAdmin(store: JobStore, running: () => Running): JobAdmin {
         try {
           jobs = await store.overview(participant.app)
         } catch (error) {
-          state?.store.failed(error)
           unanswered = describeError(error)
         }
       }

@@ -1,4 +1,4 @@
-import { assertNumber, isSteppingError, printKind, SteppingError } from '@stepping/core'
+import { assertNumber, Cleaner, isSteppingError, printKind, SteppingError } from '@stepping/core'
 import type {
   AnyDatabase,
   DbContext,
@@ -10,10 +10,9 @@ import type {
 } from '@stepping/core'
 import { isSqlDatabase } from '@stepping/sql'
 import type { AnySqlDatabase } from '@stepping/sql'
-import { Cleaner } from './cleaner.ts'
 import { monotonicMs } from './clock.ts'
 import { jobAdmin } from './job-admin.ts'
-import { answeredWithin } from './deadline.ts'
+import { answeredWithin, endsWithin } from './deadline.ts'
 import { Listener } from './listener.ts'
 import { Notifier } from './notifier.ts'
 import { outside } from './outside.ts'
@@ -94,6 +93,7 @@ class SelfTransactionManager implements TransactionManager {
   readonly #notifiers = new Map<string, Notifier>()
   /** Jobs whose sending was not answered: found in the store, they are no duplicates. */
   readonly #unanswered = new WeakSet<JobRecord>()
+  readonly #met = new WeakSet<AnyDatabase>()
   /**
    * Runs work outside of the request that added a job: its step must not see that request's
    * transaction as open around it, or anything else that the app keeps for it.
@@ -139,7 +139,7 @@ class SelfTransactionManager implements TransactionManager {
     this.#worker = worker
     worker.start()
     this.#listener = new Listener(this.#store, participant.app, () => worker.wake())
-    this.#cleaner = new Cleaner(this.jobs, pruneEveryMs)
+    this.#cleaner = new Cleaner(this.jobs, participant, pruneEveryMs)
   }
 
   async close(): Promise<void> {
@@ -150,7 +150,25 @@ class SelfTransactionManager implements TransactionManager {
   }
 
   async prepare(job: JobRecord): Promise<void> {
-    await this.#store.prepare(job)
+    const { leaseMs } = this.#options
+    const prepared = this.#store.prepare(job)
+    if (await endsWithin(prepared, leaseMs)) return await prepared
+    prepared.catch(() => {}) // it may still arrive; query prepared drops it
+    throw new SteppingError(
+      'DATABASE_UNREACHABLE',
+      `Job ${job.gid} could not be prepared: its store did not answer within ${leaseMs / 1_000} s. If it shares a pool with the database of the transaction, all connections may be held by transactions that wait for one more: give it a pool of its own.`,
+      { gid: job.gid },
+    )
+  }
+
+  async meet(database: AnyDatabase): Promise<void> {
+    if (!this.#store.meet || this.#met.has(database)) return
+    try {
+      await answeredWithin(this.#options.leaseMs, this.#store.meet(database))
+      this.#met.add(database)
+    } catch {
+      // A transaction that adds no job does not need the store. One that does will be told.
+    }
   }
 
   async submit(job: JobRecord): Promise<void> {

@@ -189,6 +189,23 @@ describe('a store that fails', () => {
     expect(claim.mock.calls.length).toBeLessThan(40)
   })
 
+  test('for heartbeats only is one outage, however often claims and endings succeed meanwhile', async () => {
+    const renew = vi.fn<JobStore['renew']>().mockRejectedValue(new Error('permission denied'))
+    const steps = { Long: async () => await pause(leaseMs / 2), A() {} }
+    const { participant, worker, submit } = setUpWorker(steps, { replaced: { renew } })
+    await submit('Long')
+    for (let i = 0; i < 4; i++) {
+      await vi.advanceTimersByTimeAsync(leaseMs / 9)
+      await submit('A')
+    }
+    expect(worker.health.store.error).toBe('permission denied')
+    expect(participant.eventsOf('store.failed')).toHaveLength(1)
+    expect(participant.eventsOf('store.recovered')).toHaveLength(0)
+    await vi.advanceTimersByTimeAsync(leaseMs)
+    expect(worker.health.store.error).toBeNull()
+    expect(participant.eventsOf('store.recovered')).toHaveLength(1)
+  })
+
   test('by never answering is asked again after the length of a lease', async () => {
     const claim = vi.fn<JobStore['claim']>(async (request) => await parts.memory.claim(request))
     claim.mockReturnValueOnce(new Promise(() => {}))

@@ -56,11 +56,9 @@ export class Worker {
     this.#settler = new Settler({
       answerMs: options.leaseMs,
       store: options.store,
-      onFailure: (error) => this.#health.failed(error),
+      onFailure: (error) => this.#health.failed('settle', error),
       onSuccess: () => {
-        const wasAway = this.#health.error !== null
-        this.#health.answered()
-        if (wasAway) this.#wakeUp.wake()
+        if (this.#health.answered('settle')) this.#wakeUp.wake()
       },
     })
     const { store, participant, leaseMs } = options
@@ -138,10 +136,10 @@ export class Worker {
           waitMs = again ? 0 : Math.min(pollMs, Math.max(nextInMs ?? pollMs, shortestWaitMs))
           if (backlog && this.#free() >= batch) continue
         } catch (error) {
-          this.#health.failed(error)
-          waitMs = this.#health.retryInMs
+          this.#health.failed('claim', error)
+          waitMs = this.#health.retryInMs('claim')
         }
-      }
+      } else if (limit <= 0) this.#health.notNeeded('claim')
       await this.#wakeUp.wait(waitMs)
       // Runs that ended together free their slots before the next look, which then fills them all.
       await turn()
@@ -165,7 +163,7 @@ export class Worker {
       ...(backlog ? {} : { lookAheadMs: pollMs }),
     }
     const claimed = await answeredWithin(leaseMs, store.claim(request))
-    this.#health.answered()
+    this.#health.answered('claim')
     this.#beginSoon(claimed.claims, sentAtMs)
     if (claimed.unknownSteps) this.#reportUnknown(claimed.unknownSteps)
     return { found: claimed.claims.length, nextInMs: claimed.nextInMs }
@@ -219,18 +217,18 @@ export class Worker {
   async #renew(): Promise<void> {
     const { store, leaseMs } = this.#options
     const runs = [...this.#runs.values()]
-    if (runs.length === 0) return
+    if (runs.length === 0) return void this.#health.notNeeded('renew')
     const sentAtMs = monotonicMs()
     try {
       const renewed = await answeredWithin(leaseMs / 3, store.renew(runs, leaseMs))
-      this.#health.answered()
+      this.#health.answered('renew')
       for (const run of runs) {
         if (renewed.has(run.gid)) run.renewed(sentAtMs)
         else run.lost('another process holds it')
       }
     } catch (error) {
       // Each run has its own deadline and stops by itself if no renewal gets through in time.
-      this.#health.failed(error)
+      this.#health.failed('renew', error)
     }
   }
 

@@ -245,6 +245,21 @@ describe('history', () => {
     })
   })
 
+  test('is listed with the finished jobs that were not moved', async () => {
+    const opened = await open({ history: { keepMs } })
+    const [moved, kept] = [jobOf(['A'], { gid: 'a' }), jobOf(['A'], { gid: 'b', callerGid: true })]
+    await enlist(opened, moved)
+    await settle(opened.store, await claimOne(opened.store), { to: 'finished' })
+    await opened.store.submit(kept)
+    await settle(opened.store, await claimOne(opened.store), { to: 'finished' })
+    expect(await opened.history.distinct('_id')).toEqual(['a'])
+    const page = { app: 'shop', state: 'finished', limit: 10, after: '' } as const
+    expect(await opened.store.list(page)).toEqual([
+      await opened.store.find('a'),
+      await opened.store.find('b'),
+    ])
+  })
+
   test('takes no job that was taken away meanwhile', async () => {
     const opened = await open({ history: { keepMs } })
     const [mine, theirs] = [jobOf(['A']), jobOf(['A'])]

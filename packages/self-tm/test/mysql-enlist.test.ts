@@ -243,6 +243,21 @@ describe('history', () => {
     })
   })
 
+  test('is listed with the finished jobs that were not moved', async () => {
+    const opened = await open({ history: { keepMs } })
+    const [moved, kept] = [jobOf(['A'], { gid: 'a' }), jobOf(['A'], { gid: 'b', callerGid: true })]
+    await enlist(opened, moved)
+    await settle(opened.store, await claimOne(opened.store), { to: 'finished' })
+    await opened.store.submit(kept)
+    await settle(opened.store, await claimOne(opened.store), { to: 'finished' })
+    expect(await opened.query('select gid from $history')).toEqual([{ gid: 'a' }])
+    const page = { app: 'shop', state: 'finished', limit: 10, after: '' } as const
+    expect(await opened.store.list(page)).toEqual([
+      await opened.store.find('a'),
+      await opened.store.find('b'),
+    ])
+  })
+
   test('is kept as long as it was asked to be', async () => {
     const opened = await open({ history: { keepMs } })
     const job = jobOf(['A'])

@@ -131,6 +131,21 @@ describe('when it finishes', () => {
     }
   })
 
+  test('a job in the history is listed with the finished jobs that were not moved', async () => {
+    const opened = await openSqlite({ history: { keepMs: 3_600_000 } })
+    const [moved, kept] = [jobOf(['A'], { gid: 'a' }), jobOf(['A'], { gid: 'b', callerGid: true })]
+    await enlist(opened, moved)
+    await settle(opened.store, await claimOne(opened.store), { to: 'finished' })
+    await opened.store.submit(kept)
+    await settle(opened.store, await claimOne(opened.store), { to: 'finished' })
+    expect(opened.raw.prepare('select gid from stepping_history').all()).toEqual([{ gid: 'a' }])
+    const page = { app: 'shop', state: 'finished', limit: 10, after: '' } as const
+    expect(await opened.store.list(page)).toEqual([
+      await opened.store.find('a'),
+      await opened.store.find('b'),
+    ])
+  })
+
   test('a batch that is refused in part is not written at all', async () => {
     const opened = await openSqlite({ history: { keepMs: 3_600_000 } })
     const { store, raw, stored } = opened

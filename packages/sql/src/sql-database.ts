@@ -70,6 +70,8 @@ export interface SqlDriver<Tx, O, B extends BoundTransaction = BoundTransaction>
   bind(tx: Tx): B
   /** As `AnySqlDatabase.place`, where the dialect's `readPlace` cannot be asked or says too little. */
   place?(): Promise<string | undefined>
+  /** Whether the app has ended what statements are sent through, where that shows: nothing will answer again. */
+  isEnded?(): boolean
   /** Calls back for each notification until closed; `onLost` when the connection is gone. */
   listen?(channel: string, onNotify: () => void, onLost: () => void): Promise<() => Promise<void>>
 }
@@ -360,7 +362,15 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
     try {
       return await work()
     } catch (error) {
-      if (isSteppingError(error) || !this.sqlDialect.isUnreachable(error)) throw error
+      if (isSteppingError(error)) throw error
+      if (this.#driver.isEnded?.()) {
+        throw new SteppingError(
+          'DATABASE_UNREACHABLE',
+          `The pool of the database ${describeRef(this.ref)} was ended while Stepping still uses it. End it after stepping.close() has resolved.`,
+          { cause: error },
+        )
+      }
+      if (!this.sqlDialect.isUnreachable(error)) throw error
       throw new SteppingError(
         'DATABASE_UNREACHABLE',
         `The database ${describeRef(this.ref)} at ${this.#driver.address} cannot be reached: ${describeError(error)}. Check that it runs and that the address and the login are right.`,

@@ -5,6 +5,7 @@ import { describeEnlisting } from './enlisting.ts'
 import { describeHistories } from './histories.ts'
 import { describeLeases } from './leases.ts'
 import { describeLedger } from './ledger.ts'
+import { describeListing } from './listing.ts'
 import { describePreparing } from './preparing.ts'
 import { describeSettling } from './settling.ts'
 import { describeStates } from './states.ts'
@@ -22,6 +23,7 @@ const concerns = {
   histories: describeHistories,
   steering: describeSteering,
   'the ledger': describeLedger,
+  listing: describeListing,
 }
 
 /** What every job store has to do, whatever it stores jobs in. */

@@ -259,4 +259,28 @@ export const jobStoreFaults: readonly JobStoreFault[] = [
     rejectedBy: 'keeps what is over until no message about it can arrive any more',
     store: () => ({ prune: async () => 1 }),
   },
+  {
+    name: 'a list shows the jobs of every app',
+    rejectedBy: 'shows no job of another app that stands between',
+    store: (healthy) => ({
+      async list({ app, ...page }) {
+        const all = [
+          ...(await healthy.list({ app, ...page })),
+          ...(await healthy.list({ app: 'market', ...page })),
+        ]
+        return all.toSorted((a, b) => (a.gid < b.gid ? -1 : 1)).slice(0, page.limit)
+      },
+    }),
+  },
+  {
+    name: 'the pages of a list overlap',
+    rejectedBy: 'goes on after the last gid of the page before, in the order of the characters',
+    store: (healthy) => ({
+      async list({ after, ...page }) {
+        const last = after === '' ? null : await healthy.find(after)
+        const rest = await healthy.list({ after, ...page })
+        return (last ? [last, ...rest] : rest).slice(0, page.limit)
+      },
+    }),
+  },
 ]

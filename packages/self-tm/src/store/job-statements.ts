@@ -1,4 +1,4 @@
-import type { JobRecord, JobState, JobView } from '@stepping/core'
+import type { JobPageRequest, JobRecord, JobState, JobView } from '@stepping/core'
 import type {
   AnySqlDatabase,
   Execute,
@@ -67,6 +67,8 @@ export interface JobStatements {
   readCursors(database: AnySqlDatabase, gids: readonly string[]): Rows
   /** As `viewOf` reads them; times as epoch milliseconds. */
   findJob(database: AnySqlDatabase, gid: string): Rows
+  /** The same of many. */
+  listJobs(database: AnySqlDatabase, request: JobPageRequest): Rows
   /** The gid, if the job was there and not over. */
   retryJob(database: AnySqlDatabase, gid: string): Rows
   /** The gid, if the job stood as seen. */

@@ -2,6 +2,7 @@ import type {
   AnyDatabase,
   DatabaseIdentity,
   DbContext,
+  JobPageRequest,
   JobRecord,
   JobView,
   StepRecord,
@@ -33,6 +34,8 @@ export interface JobStore extends JobLedger {
    * @throws SteppingError `JOB_CONFLICT`, `JOB_UNKNOWN`, `TRANSACTION_ROLLED_BACK`, `BARRIER_EXPIRED`.
    */
   submit(job: JobRecord, lease?: LeaseRequest): Promise<Submitted>
+  /** Where `enlist` has to ask for something first: asks, before there is a transaction. */
+  meet?(database: AnyDatabase): Promise<void>
   /**
    * Inserts the job, submitted, in the context's transaction if that writes to this store's
    * database, after what `before` writes there; otherwise does nothing and resolves with false. With
@@ -73,6 +76,8 @@ export interface JobStore extends JobLedger {
 /** What people and the cleaner need of a store. */
 export interface JobLedger {
   find(gid: string): Promise<JobView | null>
+  /** The jobs of one app in one state with a gid after the given one, by gid in the order of its characters. */
+  list(request: JobPageRequest): Promise<readonly JobView[]>
   /** The database that decides about a job; undefined when there is none, or no such job. */
   databaseOf(gid: string): Promise<DatabaseIdentity | undefined>
   /** See `JobAdmin.retry`. Resolves with false when the job is unknown or over. */

@@ -1,5 +1,12 @@
 import { jobRetentionMs, SteppingError } from '@stepping/core'
-import type { DatabaseIdentity, DbContext, JobRecord, JobState, JobView } from '@stepping/core'
+import type {
+  DatabaseIdentity,
+  DbContext,
+  JobPageRequest,
+  JobRecord,
+  JobState,
+  JobView,
+} from '@stepping/core'
 import { isOver } from '../job-state.ts'
 import type { ActiveState } from '../job-state.ts'
 import {
@@ -148,19 +155,15 @@ class MemoryJobStore implements JobStore {
 
   async find(gid: string): Promise<JobView | null> {
     const row = this.#rows.get(gid)
-    if (!row) return null
-    return {
-      gid,
-      app: row.app,
-      state: row.state,
-      steps: decodeSteps(row.steps).map(({ name }, index) => ({ name, done: index < row.cursor })),
-      attempts: row.attempts,
-      lastError: lastErrorOf(row.state, row.lastError),
-      running: isHeld(row, this.#now()),
-      dueAt: new Date(row.dueAt),
-      createdAt: new Date(row.createdAt),
-      finishedAt: row.finishedAt === null ? null : new Date(row.finishedAt),
-    }
+    return row ? this.#view(row) : null
+  }
+
+  async list({ app, state, limit, after }: JobPageRequest): Promise<readonly JobView[]> {
+    return [...this.#rows.values()]
+      .filter((row) => row.app === app && row.state === state && row.gid > after)
+      .toSorted((a, b) => (a.gid < b.gid ? -1 : 1))
+      .slice(0, limit)
+      .map((row) => this.#view(row))
   }
 
   async databaseOf(gid: string): Promise<DatabaseIdentity | undefined> {
@@ -212,6 +215,21 @@ class MemoryJobStore implements JobStore {
 
   async active(gids: readonly string[]): Promise<ReadonlySet<string>> {
     return new Set(gids.filter((gid) => !isOver(this.#rows.get(gid)?.state ?? 'finished')))
+  }
+
+  #view(row: Row): JobView {
+    return {
+      gid: row.gid,
+      app: row.app,
+      state: row.state,
+      steps: decodeSteps(row.steps).map(({ name }, index) => ({ name, done: index < row.cursor })),
+      attempts: row.attempts,
+      lastError: lastErrorOf(row.state, row.lastError),
+      running: isHeld(row, this.#now()),
+      dueAt: new Date(row.dueAt),
+      createdAt: new Date(row.createdAt),
+      finishedAt: row.finishedAt === null ? null : new Date(row.finishedAt),
+    }
   }
 
   #insert(job: JobRecord, state: ActiveState, dueInMs: number): Row {

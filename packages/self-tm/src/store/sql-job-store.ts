@@ -1,7 +1,15 @@
 import { SteppingError } from '@stepping/core'
-import type { DatabaseIdentity, DbContext, JobRecord, JobState, JobView } from '@stepping/core'
+import type {
+  AnyDatabase,
+  DatabaseIdentity,
+  DbContext,
+  JobPageRequest,
+  JobRecord,
+  JobState,
+  JobView,
+} from '@stepping/core'
 import { isSqlContext, isSqlDatabase, rawSql, transactionLost } from '@stepping/sql'
-import type { AnySqlDatabase, Execute, SqlContext, Statement } from '@stepping/sql'
+import type { AnySqlDatabase, Execute, Statement } from '@stepping/sql'
 import { activeStates } from '../job-state.ts'
 import {
   assertSameContent,
@@ -98,13 +106,19 @@ class SqlJobStore implements JobStore {
     return job.database ? await this.#submitPrepared(job, lease) : await this.#create(job, lease)
   }
 
+  async meet(database: AnyDatabase): Promise<void> {
+    await this.assertReady()
+    await this.#isHere(database, async () => await database.identity())
+  }
+
   async enlist(
     context: DbContext,
     job: JobRecord,
     lease?: NewLease,
     before?: () => Promise<void>,
   ): Promise<boolean> {
-    if (!isSqlContext(context) || !(await this.#reaches(context, job))) return false
+    if (!isSqlContext(context)) return false
+    if (!(await this.#isHere(context.database, async () => job.database?.identity))) return false
     await this.assertReady(context.database === this.database ? context : undefined)
     await before?.()
     const insert: JobInsert = {
@@ -191,6 +205,10 @@ class SqlJobStore implements JobStore {
     return rows[0] ? viewOf(rows[0]) : null
   }
 
+  async list(request: JobPageRequest): Promise<readonly JobView[]> {
+    return (await this.#run((says) => says.listJobs(this.database, request))).map(viewOf)
+  }
+
   async databaseOf(gid: string): Promise<DatabaseIdentity | undefined> {
     return decodeDatabase((await this.#content(gid))?.database ?? null).database
   }
@@ -272,12 +290,14 @@ class SqlJobStore implements JobStore {
     throw notInserted('expired', insert.job.gid)
   }
 
-  /** Whether the context writes to this store's own tables, be it through another library. */
-  async #reaches(context: SqlContext, job: JobRecord): Promise<boolean> {
-    const { database } = context
+  /** Whether this is the store's own database, be it through another library. */
+  async #isHere(
+    database: AnyDatabase,
+    identity: () => Promise<string | undefined>,
+  ): Promise<boolean> {
     if (database === this.database) return true
     if (!isSqlDatabase(database) || database.dialect !== this.database.dialect) return false
-    if (job.database?.identity !== (await this.database.identity())) return false
+    if ((await identity()) !== (await this.database.identity())) return false
     const known = this.#samePlace.get(database)
     if (known !== undefined) return known
     const same = await isSamePlace(database, this.database)

@@ -2,6 +2,7 @@
 export interface PgPool extends PgEmitter {
   readonly options: object
   readonly totalCount: number
+  readonly ending: boolean
   readonly Client: new (options: object) => PgListener & { connect(): Promise<unknown> }
   on(event: 'acquire', listener: (client: PgEmitter) => void): unknown
   on(event: 'release', listener: (error: unknown, client: PgClient) => void): unknown

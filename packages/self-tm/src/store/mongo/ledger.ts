@@ -1,12 +1,16 @@
 import { jobRetentionMs } from '@stepping/core'
-import type { JobState, JobView } from '@stepping/core'
+import type { JobPageRequest, JobState, JobView } from '@stepping/core'
 import type { Row } from '../job-rows.ts'
-import { activeStates } from '../../job-state.ts'
+import { activeStates, isOver } from '../../job-state.ts'
 import { durable, findAll, foundRow, literal, rowsOf } from './documents.ts'
 import type { AnyMongoDatabase, Command } from './mongo-database.ts'
 
 /** Until when `lease_until` may be for the lease to be free. */
 const isLeased = { $gt: ['$lease_until', '$$NOW'] }
+
+/** As `viewOf` reads a document of the job collection; of the history. */
+const jobView = { running: isLeased }
+const pastView = { attempts: literal(0), running: literal(false), due_at: '$finished_at' }
 
 /** First where it is, then where it may have moved meanwhile. */
 export async function findJob(
@@ -17,9 +21,32 @@ export async function findJob(
     const pipeline = [{ $match: { _id: gid } }, { $addFields: fields }]
     return rowsOf(await run({ aggregate: collections.collection(name), pipeline, cursor: {} }))[0]
   }
-  const job = await found('job', { running: isLeased })
-  const past = { attempts: literal(0), running: literal(false), due_at: '$finished_at' }
-  return job ?? (await found('history', past))
+  return (await found('job', jobView)) ?? (await found('history', pastView))
+}
+
+/** As `findJob`: one that moves between the two is seen once, as it is in the history. */
+export async function listJobs(
+  { collections, run }: AnyMongoDatabase,
+  { app, state, limit, after }: JobPageRequest,
+): Promise<readonly Row[]> {
+  const page = async (name: string, fields: object): Promise<readonly Row[]> => {
+    const pipeline = [
+      { $match: { app, state, _id: { $gt: after } } },
+      { $sort: { _id: 1 } },
+      { $limit: limit },
+      { $addFields: fields },
+    ]
+    const cursor = { batchSize: limit + 1 }
+    return rowsOf(await run({ aggregate: collections.collection(name), pipeline, cursor }))
+  }
+  const jobs = await page('job', jobView)
+  if (!isOver(state)) return jobs
+  const rows = new Map(
+    [...jobs, ...(await page('history', pastView))].map((row) => [row['gid'], row]),
+  )
+  return [...rows.values()]
+    .toSorted((a, b) => ((a['gid'] as string) < (b['gid'] as string) ? -1 : 1))
+    .slice(0, limit)
 }
 
 /** What is stored under a gid, to be compared with what was sent. */

@@ -1,5 +1,12 @@
 import { SteppingError } from '@stepping/core'
-import type { DatabaseIdentity, DbContext, JobRecord, JobState, JobView } from '@stepping/core'
+import type {
+  DatabaseIdentity,
+  DbContext,
+  JobPageRequest,
+  JobRecord,
+  JobState,
+  JobView,
+} from '@stepping/core'
 import { activeStates } from '../../job-state.ts'
 import {
   assertSameContent,
@@ -33,6 +40,7 @@ import {
   endJob,
   findJob,
   listAmong,
+  listJobs,
   pruneJobs,
   readContent,
   retryJob,
@@ -160,6 +168,10 @@ class MongoJobStore implements JobStore {
   async find(gid: string): Promise<JobView | null> {
     const row = await findJob(this.database, gid)
     return row ? viewOf(row) : null
+  }
+
+  async list(request: JobPageRequest): Promise<readonly JobView[]> {
+    return (await listJobs(this.database, request)).map(viewOf)
   }
 
   async databaseOf(gid: string): Promise<DatabaseIdentity | undefined> {

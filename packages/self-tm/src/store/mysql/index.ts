@@ -3,7 +3,7 @@ import type { Row } from '../job-rows.ts'
 import type { JobStatements } from '../job-statements.ts'
 import { claimJobs, renewLeases } from './claim.ts'
 import { insertJob, readContent, submitPrepared } from './insert.ts'
-import { countJobs, endJob, findJob, listAmong, pruneJobs, retryJob } from './ledger.ts'
+import { countJobs, endJob, findJob, listAmong, listJobs, pruneJobs, retryJob } from './ledger.ts'
 import { migrations } from './migrations.ts'
 import { readCursors, settleJobs } from './settle.ts'
 
@@ -25,6 +25,7 @@ export const mysqlStatements: JobStatements = {
   settleJobs,
   readCursors: one(readCursors),
   findJob: one(findJob),
+  listJobs: one(listJobs),
   retryJob,
   endJob,
   countJobs: one(countJobs),

@@ -1,24 +1,43 @@
 import { jobRetentionMs } from '@stepping/core'
-import type { JobView } from '@stepping/core'
-import { sql } from '@stepping/sql'
+import type { JobPageRequest, JobView } from '@stepping/core'
+import { rawSql, sql } from '@stepping/sql'
 import type { AnySqlDatabase, Statement, Tables } from '@stepping/sql'
 import { epochMs, gidTable, list, now, nowPlus } from '@stepping/sql/mysql'
+import { isOver } from '../../job-state.ts'
 import type { Row } from '../job-rows.ts'
+
+const texts = sql`cast(app as binary) as app, state, cast(steps as binary) as steps,
+      cast(last_error as binary) as last_error`
+
+/** As `viewOf` reads a row of the job table, called j. */
+const jobView = sql`
+    select gid, ${texts}, j.cursor, attempts, coalesce(lease_until > ${now}, 0) as running,
+      ${epochMs(sql`due_at`)} as due_at, ${epochMs(sql`created_at`)} as created_at,
+      ${epochMs(sql`finished_at`)} as finished_at`
+
+/** The same columns of the history. */
+const pastView = sql`
+    select gid, ${texts}, null, 0, 0, ${epochMs(sql`finished_at`)}, ${epochMs(sql`created_at`)},
+      ${epochMs(sql`finished_at`)}`
 
 /** One statement, so that a job that moves to the history meanwhile is seen in one of the two. */
 export function findJob({ table }: Tables, gid: string): Statement {
-  const texts = sql`cast(app as binary) as app, state, cast(steps as binary) as steps,
-    cast(last_error as binary) as last_error`
-  return sql`
-    select gid, ${texts}, j.cursor, attempts, coalesce(lease_until > ${now}, 0) as running,
-      ${epochMs(sql`due_at`)} as due_at, ${epochMs(sql`created_at`)} as created_at,
-      ${epochMs(sql`finished_at`)} as finished_at
-    from ${table('job')} j where gid = ${gid}
-    union all
-    select gid, ${texts}, null, 0, 0, ${epochMs(sql`finished_at`)}, ${epochMs(sql`created_at`)},
-      ${epochMs(sql`finished_at`)}
-    from ${table('history')} where gid = ${gid}
+  return sql`${jobView} from ${table('job')} j where gid = ${gid}
+    union all ${pastView} from ${table('history')} where gid = ${gid}
     limit 1`
+}
+
+export function listJobs(
+  { table }: Tables,
+  { app, state, limit, after }: JobPageRequest,
+): Statement {
+  const asked = (name: Statement): Statement =>
+    sql`${name}.app = ${app} and ${name}.state = ${state} and ${name}.gid > ${after}`
+  const past = isOver(state)
+    ? sql`union all ${pastView} from ${table('history')} h where ${asked(rawSql('h'))}`
+    : rawSql('')
+  return sql`${jobView} from ${table('job')} j where ${asked(rawSql('j'))} ${past}
+    order by gid limit ${limit}`
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { AnySqlDatabase, Statement, Tables } from '@stepping/sql'
 import { claimJobs, renewLeases } from './claim.ts'
 import { insertJob, insertLast, notify, readContent, submitPrepared } from './insert.ts'
-import { countJobs, endJob, findJob, listAmong, pruneJobs, retryJob } from './ledger.ts'
+import { countJobs, endJob, findJob, listAmong, listJobs, pruneJobs, retryJob } from './ledger.ts'
 import { migrations } from './migrations.ts'
 import { readCursors, settleJobs } from './settle.ts'
 import type { Row } from '../job-rows.ts'
@@ -27,6 +27,7 @@ export const postgresStatements: JobStatements = {
   settleJobs: one(settleJobs),
   readCursors: one(readCursors),
   findJob: one(findJob),
+  listJobs: one(listJobs),
   retryJob: one(retryJob),
   endJob: one(endJob),
   countJobs: one(countJobs),

@@ -1,24 +1,38 @@
 import { jobRetentionMs } from '@stepping/core'
-import type { JobView } from '@stepping/core'
-import { durableCommit, sql } from '@stepping/sql'
+import type { JobPageRequest, JobView } from '@stepping/core'
+import { durableCommit, rawSql, sql } from '@stepping/sql'
 import type { Statement, Tables } from '@stepping/sql'
+import { isOver } from '../../job-state.ts'
+
+const epochMs = (column: string): Statement =>
+  rawSql(`(extract(epoch from ${column}) * 1000)::float8`)
+
+/** As `viewOf` reads a row of the job table. */
+const jobView = sql`
+    select gid, app, state, steps, cursor, attempts, last_error,
+      coalesce(lease_until > clock_timestamp(), false) as running, ${epochMs('due_at')} as due_at,
+      ${epochMs('created_at')} as created_at, ${epochMs('finished_at')} as finished_at`
+
+/** The same columns of the history. */
+const pastView = sql`
+    select gid, app, state, steps, null, 0, last_error, false, ${epochMs('finished_at')},
+      ${epochMs('created_at')}, ${epochMs('finished_at')}`
 
 /** One statement, so that a job that moves to the history meanwhile is seen in one of the two. */
 export function findJob(tables: Tables, gid: string): Statement {
-  return sql`
-    select gid, app, state, steps, cursor, attempts, last_error,
-      coalesce(lease_until > clock_timestamp(), false) as running,
-      (extract(epoch from due_at) * 1000)::float8 as due_at,
-      (extract(epoch from created_at) * 1000)::float8 as created_at,
-      (extract(epoch from finished_at) * 1000)::float8 as finished_at
-    from ${tables.table('job')} where gid = ${gid}::text
-    union all
-    select gid, app, state, steps, null, 0, last_error, false,
-      (extract(epoch from finished_at) * 1000)::float8,
-      (extract(epoch from created_at) * 1000)::float8,
-      (extract(epoch from finished_at) * 1000)::float8
-    from ${tables.table('history')} where gid = ${gid}::text
+  return sql`${jobView} from ${tables.table('job')} where gid = ${gid}::text
+    union all ${pastView} from ${tables.table('history')} where gid = ${gid}::text
     limit 1`
+}
+
+/** The state is written out: a parameter's value is not known when a partial index is chosen. */
+export function listJobs(tables: Tables, { app, state, limit, after }: JobPageRequest): Statement {
+  const asked = sql`app = ${app}::text and state = ${rawSql(`'${state}'`)} and gid > ${after}::text`
+  const past = isOver(state)
+    ? sql`union all ${pastView} from ${tables.table('history')} where ${asked}`
+    : rawSql('')
+  return sql`${jobView} from ${tables.table('job')} where ${asked} ${past}
+    order by gid limit ${limit}::int`
 }
 
 /**

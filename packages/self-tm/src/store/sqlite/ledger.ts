@@ -1,19 +1,33 @@
 import { jobRetentionMs } from '@stepping/core'
-import type { JobView } from '@stepping/core'
-import { sql, sqliteClock as clock } from '@stepping/sql'
+import type { JobPageRequest, JobView } from '@stepping/core'
+import { rawSql, sql, sqliteClock as clock } from '@stepping/sql'
 import type { AnySqlDatabase, Statement, Tables } from '@stepping/sql'
+import { isOver } from '../../job-state.ts'
 import type { Row } from '../job-rows.ts'
+
+/** As `viewOf` reads a row of the job table. */
+const jobView = sql`
+    select gid, app, state, steps, cursor, attempts, last_error,
+      coalesce(lease_until > ${clock}, 0) as running, due_at, created_at, finished_at`
+
+/** The same columns of the history. */
+const pastView = sql`
+    select gid, app, state, steps, null, 0, last_error, 0, finished_at, created_at, finished_at`
 
 /** One statement, so that a job that moves to the history meanwhile is seen in one of the two. */
 export function findJob(tables: Tables, gid: string): Statement {
-  return sql`
-    select gid, app, state, steps, cursor, attempts, last_error,
-      coalesce(lease_until > ${clock}, 0) as running, due_at, created_at, finished_at
-    from ${tables.table('job')} where gid = ${gid}
-    union all
-    select gid, app, state, steps, null, 0, last_error, 0, finished_at, created_at, finished_at
-    from ${tables.table('history')} where gid = ${gid}
+  return sql`${jobView} from ${tables.table('job')} where gid = ${gid}
+    union all ${pastView} from ${tables.table('history')} where gid = ${gid}
     limit 1`
+}
+
+/** The state is written out: a parameter's value is not known when a partial index is chosen. */
+export function listJobs(tables: Tables, { app, state, limit, after }: JobPageRequest): Statement {
+  const asked = sql`app = ${app} and state = ${rawSql(`'${state}'`)} and gid > ${after}`
+  const past = isOver(state)
+    ? sql`union all ${pastView} from ${tables.table('history')} where ${asked}`
+    : rawSql('')
+  return sql`${jobView} from ${tables.table('job')} where ${asked} ${past} order by gid limit ${limit}`
 }
 
 /**

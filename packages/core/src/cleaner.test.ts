@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Cleaner } from './cleaner.ts'
+import type { SteppingEvent } from './event.ts'
 
 const hour = 3_600_000
 
@@ -8,7 +9,7 @@ afterEach(() => void vi.useRealTimers())
 
 test('cleans about as often as it was told', async () => {
   const prune = vi.fn<() => Promise<number>>(async () => 0)
-  const cleaner = new Cleaner({ prune }, hour)
+  const cleaner = new Cleaner({ prune }, { report() {} }, hour)
   await vi.advanceTimersByTimeAsync(hour / 2 - 1)
   expect(prune).not.toHaveBeenCalled()
   await vi.advanceTimersByTimeAsync(99.5 * hour)
@@ -19,7 +20,7 @@ test('cleans about as often as it was told', async () => {
 
 test('a failure does not keep it from cleaning later', async () => {
   const prune = vi.fn<() => Promise<number>>().mockRejectedValue(new Error('refused'))
-  const cleaner = new Cleaner({ prune }, hour)
+  const cleaner = new Cleaner({ prune }, { report() {} }, hour)
   await vi.advanceTimersByTimeAsync(10 * hour)
   expect(prune.mock.calls.length).toBeGreaterThan(5)
   cleaner.close()
@@ -27,7 +28,7 @@ test('a failure does not keep it from cleaning later', async () => {
 
 test('does not begin again while it is cleaning', async () => {
   const prune = vi.fn<() => Promise<number>>(() => new Promise(() => {}))
-  const cleaner = new Cleaner({ prune }, hour)
+  const cleaner = new Cleaner({ prune }, { report() {} }, hour)
   await vi.advanceTimersByTimeAsync(10 * hour)
   expect(prune).toHaveBeenCalledOnce()
   cleaner.close()
@@ -35,10 +36,29 @@ test('does not begin again while it is cleaning', async () => {
 
 test('closed, it leaves no timer behind, also when it was cleaning', async () => {
   const pruned = Promise.withResolvers<number>()
-  const cleaner = new Cleaner({ prune: () => pruned.promise }, hour)
+  const cleaner = new Cleaner({ prune: () => pruned.promise }, { report() {} }, hour)
   await vi.advanceTimersByTimeAsync(2 * hour)
   cleaner.close()
   pruned.resolve(0)
   await vi.advanceTimersByTimeAsync(0)
   expect(vi.getTimerCount()).toBe(0)
+})
+
+test('a failure is told once, until it works again, and not when it comes of the close', async () => {
+  const report = vi.fn<(event: SteppingEvent) => void>()
+  const refused = new Error('permission denied')
+  const prune = vi.fn<() => Promise<number>>().mockRejectedValue(refused)
+  const cleaner = new Cleaner({ prune }, { report }, hour)
+  await vi.advanceTimersByTimeAsync(10 * hour)
+  expect(report.mock.calls).toEqual([[{ type: 'prune.failed', error: refused }]])
+  prune.mockResolvedValue(0)
+  await vi.advanceTimersByTimeAsync(2 * hour)
+  const pruned = Promise.withResolvers<number>()
+  prune.mockRejectedValueOnce(refused).mockReturnValue(pruned.promise)
+  await vi.advanceTimersByTimeAsync(4 * hour)
+  expect(report).toHaveBeenCalledTimes(2)
+  cleaner.close()
+  pruned.reject(refused)
+  await vi.advanceTimersByTimeAsync(0)
+  expect(report).toHaveBeenCalledTimes(2)
 })

@@ -965,6 +965,28 @@ export const mutations: readonly Mutation[] = [
     },
   },
   {
+    name: 'a submit that DTM refuses, because it has started the job by itself, is an alarm',
+    file: 'packages/dtm/src/delivery.ts',
+    from: `if (verdict.is !== 'taken') await this.#report(verdict.reason)`,
+    to: `if (verdict.is !== 'taken') throw this.#error('JOB_LOST', verdict.reason)`,
+    test: {
+      file: 'packages/dtm/test/delivery.test.ts',
+      name: 'over HTTP > a submit > that meets a job which DTM has started and ended by itself is no alarm',
+    },
+  },
+  {
+    name: 'a prepared job is stopped in DTM unasked',
+    file: 'packages/dtm/src/job-admin.ts',
+    from: `job.transaction.status === 'prepared'
+          ? await started(participant).queryPrepared(job.reference)
+          : 'committed'`,
+    to: `participant ? 'committed' : await started(participant).queryPrepared(job.reference)`,
+    test: {
+      file: 'packages/dtm/test/job-admin.test.ts',
+      name: 'with DTM over BoltDB, called by HTTP, > a prepared job is cancelled only as its transaction says',
+    },
+  },
+  {
     name: 'DTM is told no URL to ask at',
     file: 'packages/dtm/src/orders.ts',
     from: 'query_prepared: question.url,',

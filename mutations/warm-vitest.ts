@@ -39,7 +39,8 @@ await vitest.standalone()
 process.on('message', (order: Order) => {
   void run(order).then(
     (result) => process.send!(result),
-    (error: Error) => process.send!({ passed: 0, failed: 0, output: String(error.stack) } satisfies Run),
+    (error: Error) =>
+      process.send!({ passed: 0, failed: 0, output: String(error.stack) } satisfies Run),
   )
 })
 process.on('disconnect', () => void vitest.close().then(() => process.exit()))
@@ -92,7 +93,10 @@ function resultOf(modules: readonly TestModule[], unhandled: readonly unknown[])
 
 function describeTest(test: TestCase): string {
   const { state, errors } = test.result()
-  return [`${state} ${test.fullName}`, ...(errors ?? []).map(({ stack, message }) => stack ?? message)].join('\n')
+  return [
+    `${state} ${test.fullName}`,
+    ...(errors ?? []).map(({ stack, message }) => stack ?? message),
+  ].join('\n')
 }
 
 /** Vitest joins the names of a test and of what it stands in by a space. */

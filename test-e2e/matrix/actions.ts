@@ -4,6 +4,7 @@ import type { App, AppSettings } from './app.ts'
 import type { Crash, StandingPoint } from './crash-points.ts'
 import type { Row, Table } from './library.ts'
 import type { Outage } from './outages.ts'
+import { readTraces } from './trace.ts'
 
 export interface Actor {
   readonly app: App
@@ -16,11 +17,18 @@ export interface Actor {
 }
 
 /** Everything an app does with the library, each by its name. */
-export function actionsOf({ app, settings, crash, say, die }: Actor): Record<string, () => Promise<void>> {
+export function actionsOf({
+  app,
+  settings,
+  crash,
+  say,
+  die,
+}: Actor): Record<string, () => Promise<void>> {
   const { library, orders, stepping, tenants, trace, fill } = app
 
   let round = 0
   const stood: Promise<void>[] = []
+  let answered = 0
 
   const actions: Record<string, () => Promise<void>> = {
     async migrate() {
@@ -62,7 +70,7 @@ export function actionsOf({ app, settings, crash, say, die }: Actor): Record<str
     },
 
     async 'same gid'() {
-      const options = { gid: `message-${process.pid}` }
+      const options = { gid: `message-${crypto.randomUUID()}` }
       await stepping.transaction(orders, async (tx, job) => fill(tx, job, 'same gid'), options)
       trace({ what: 'committed', gid: options.gid, label: 'same gid' })
       await expectRejection('JOB_DUPLICATE', () =>
@@ -170,8 +178,9 @@ export function actionsOf({ app, settings, crash, say, die }: Actor): Record<str
     },
 
     async settle() {
-      await Promise.all(stood)
-      await app.manager.settled(stepping)
+      const settled = Promise.all(stood).then(() => app.manager.settled(stepping))
+      const deadline = delay(180_000, 'late', { ref: false })
+      if ((await Promise.race([settled, deadline])) === 'late') throw new Error(await left())
     },
 
     async rows() {
@@ -212,12 +221,29 @@ export function actionsOf({ app, settings, crash, say, die }: Actor): Record<str
         trace({ what: 'committed', gid, label: name }),
       )
       // Whether it committed is for the judge to say.
-      stood.push(placed.catch((error: Error) => say(`${name} was told: ${error.message}`)))
+      stood.push(
+        placed
+          .catch((error: Error) => say(`${name} was told: ${error.message}`))
+          .finally(() => answered++),
+      )
       const refused = placed.then(() => new Promise<never>(() => {})).catch(() => 'refused')
       // What was killed before may not be there yet.
       if ((await Promise.race([crash.reached(point), refused])) !== 'refused') return
       await delay(50)
     }
+  }
+
+  /** What is not over, for people. */
+  async function left(): Promise<string> {
+    const jobs: string[] = []
+    for (const { gid, label } of readTraces(settings.trace).filter(
+      ({ what }) => what === 'placed',
+    )) {
+      const { state = 'unknown', lastError } = (await stepping.jobs.find(gid)) ?? {}
+      if (!['finished', 'rolledBack'].includes(state))
+        jobs.push(`${label} ${gid}: ${state} ${lastError ?? ''}`)
+    }
+    return `after three minutes there are left:\n${jobs.join('\n')}\n${answered} of ${stood.length} callers were answered`
   }
 
   async function expectRejection(text: string, work: () => Promise<unknown>): Promise<void> {

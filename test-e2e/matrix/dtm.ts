@@ -22,7 +22,10 @@ function optionsOf(
   }
 }
 
-export async function overHttp(settings: AppSettings, crash: Crash): Promise<OpenTransactionManager> {
+export async function overHttp(
+  settings: AppSettings,
+  crash: Crash,
+): Promise<OpenTransactionManager> {
   const doors = settings.dtm!.doors
   const tm = dtm({ ...optionsOf(settings), callbackUrl: `http://${doors[0]}/stepping` })
   const servers = doors.map((door) =>
@@ -42,7 +45,10 @@ export async function overHttp(settings: AppSettings, crash: Crash): Promise<Ope
   }
 }
 
-export async function overGrpc(settings: AppSettings, crash: Crash): Promise<OpenTransactionManager> {
+export async function overGrpc(
+  settings: AppSettings,
+  crash: Crash,
+): Promise<OpenTransactionManager> {
   const doors = settings.dtm!.doors
   const tm = dtmGrpc({
     ...optionsOf(settings),

@@ -13,34 +13,50 @@ const crashes: Crash[] = []
 process.on('SIGUSR2', () => {
   for (const crash of crashes) crash.letGo()
 })
-await Promise.all(all.map(work))
+// Opened first, all of them: to load a library, or PGlite, holds the whole process up for seconds.
+for (const act of await Promise.all(all.map(open))) void act()
 
-async function work(settings: AppSettings): Promise<void> {
+async function open(settings: AppSettings): Promise<() => Promise<void>> {
   const say = (line: string): void => console.log(`${settings.cell}: ${line}`)
   const crash = new Crash()
   crashes.push(crash)
-  try {
+
+  async function failing(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      say(`failed ${JSON.stringify((error as Error).stack)}`)
+      // The others do not wait for it.
+      if (toDie.has(settings.cell)) dieWithout(settings.cell)
+    }
+  }
+
+  let act = async (): Promise<void> => {}
+  await failing(async () => {
     const app = await openApp(settings, crash, say)
-    const die = async (): Promise<never> => dieWithout(settings.cell)
+    const die = (): Promise<never> => {
+      dieWithout(settings.cell)
+      return new Promise(() => {})
+    }
     const actions = actionsOf({ app, settings, crash, say, die })
-    for (const name of settings.do) {
-      if (name !== 'migrate') await app.start()
+    const doing = async (name: string): Promise<void> => {
       const begin = performance.now()
       await actions[name]!()
       say(`did ${name} ${Math.round(performance.now() - begin)}`)
     }
-    if (!settings.do.includes('close')) await app.start()
-    say('ready')
-  } catch (error) {
-    const { stack } = error as Error
-    say(`failed ${JSON.stringify(stack)}`)
-    // The others do not wait for it.
-    if (toDie.has(settings.cell)) await dieWithout(settings.cell)
-  }
+    if (settings.do.includes('migrate')) await doing('migrate')
+    act = () =>
+      failing(async () => {
+        await app.start()
+        for (const name of settings.do) if (name !== 'migrate') await doing(name)
+        say('ready')
+      })
+  })
+  return act
 }
 
-async function dieWithout(cell: string): Promise<never> {
+/** The last that is to die takes the process with it. */
+function dieWithout(cell: string): void {
   toDie.delete(cell)
   if (toDie.size === 0) process.kill(process.pid, 'SIGKILL')
-  return await new Promise<never>(() => {})
 }

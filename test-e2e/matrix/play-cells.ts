@@ -42,6 +42,8 @@ export async function playCells(
       await play.judged(host).catch((error: Error) => error),
     ])
     const results = new Map(await Promise.all(ends))
+    // One in which an app failed would not end by itself.
+    if ([...results.values()].some((each) => each instanceof Error)) host.kill()
     await host.exit
     return results
   } finally {
@@ -97,7 +99,10 @@ class Play {
   }
 
   death(n: number): ReturnType<Stage['app']> {
-    return this.stage.app({ do: n === 0 ? ['commit', 'crash'] : ['crash'], crash: this.#points(n) }, n + 1)
+    return this.stage.app(
+      { do: n === 0 ? ['commit', 'crash'] : ['crash'], crash: this.#points(n) },
+      n + 1,
+    )
   }
 
   async noteDeath(n: number, host: Host): Promise<void> {

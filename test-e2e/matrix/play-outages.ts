@@ -55,7 +55,6 @@ async function killUnder(cells: number, server: Server, apps: Bystanders): Promi
   const asked = server.network.withholdAnswers(cells)
   apps.letGo()
   if (cells > 0) await asked
-  console.log('asked')
   const begin = performance.now()
   await server.kill()
   server.network.cut()
@@ -110,6 +109,8 @@ class Bystanders {
     tookMs: ReadonlyMap<ServerName, number>,
   ): Promise<ReadonlyMap<string, Survived | Error>> {
     const rows = await this.#each((host, { name }) => rowsOf(host, name))
+    // One in which an app failed would not end by itself.
+    if (this.#errors.size > 0) for (const host of this.#hosts.values()) host.kill()
     await Promise.all([...this.#hosts.values()].map((host) => host.exit))
     return new Map(
       this.#stages.map((stage) => {

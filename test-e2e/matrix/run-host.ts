@@ -30,7 +30,8 @@ export function runHost(apps: readonly AppSettings[]): Host {
       const head = `${cell}: `
       const failed = `${head}failed `
       const line = await child.line(
-        (each) => each.startsWith(failed) || (each.startsWith(head) && matches(each.slice(head.length))),
+        (each) =>
+          each.startsWith(failed) || (each.startsWith(head) && matches(each.slice(head.length))),
       )
       if (line.startsWith(failed)) throw new Error(JSON.parse(line.slice(failed.length)) as string)
       return line.slice(head.length)

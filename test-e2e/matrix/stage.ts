@@ -25,7 +25,10 @@ export interface Stage {
    * DTM calls a job's steps where the process listened that added it: at its door, one of `doors`. What is to die has
    * one of its own, or another process would be called instead. Default: at all of them.
    */
-  app(what: Pick<AppSettings, 'do' | 'crash' | 'outages' | 'loadEveryMs'>, door?: number): AppSettings
+  app(
+    what: Pick<AppSettings, 'do' | 'crash' | 'outages' | 'loadEveryMs'>,
+    door?: number,
+  ): AppSettings
   traces(): Trace[]
   /** Until then the cell's databases are kept. */
   close(): Promise<void>

@@ -224,10 +224,20 @@ export const mutations: readonly Mutation[] = [
     name: 'a process begins its own stalled job a second time',
     file: 'packages/self-tm/src/worker.ts',
     from: 'if (!(await endsWithin(old.over, leaseMs / 3))) return await this.#giveBack(claim, leaseMs)',
-    to: '',
+    to: 'break',
     test: {
       file: 'packages/self-tm/src/worker-lease.test.ts',
       name: 'gives it back while the attempt before goes on in spite of its signal',
+    },
+  },
+  {
+    name: 'a process that claims its own stalled job twice begins it twice',
+    file: 'packages/self-tm/src/worker.ts',
+    from: 'old; old = this.#runs.get(claim.gid)',
+    to: 'old; old = undefined',
+    test: {
+      file: 'packages/self-tm/src/worker-lease.test.ts',
+      name: 'makes one attempt at a time also when it claims it twice before the first one has ended',
     },
   },
   {

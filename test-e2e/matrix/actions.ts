@@ -1,10 +1,16 @@
 import type { CommittableContext } from '@stepping/core'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { App, AppSettings } from './app.ts'
-import type { Crash, StandingPoint } from './crash-points.ts'
+import type { Crash, CrashPoint, StandingPoint } from './crash-points.ts'
 import type { Row, Table } from './library.ts'
 import type { Outage } from './outages.ts'
 import { readTraces } from './trace.ts'
+
+/** An order that its process dies with. */
+interface Death {
+  readonly name: `crash ${CrashPoint}`
+  readonly point: CrashPoint
+}
 
 export interface Actor {
   readonly app: App
@@ -27,7 +33,7 @@ export function actionsOf({
   const { library, orders, stepping, tenants, trace, fill } = app
 
   let round = 0
-  const stood: Promise<void>[] = []
+  const stood: Promise<unknown>[] = []
   let answered = 0
 
   const actions: Record<string, () => Promise<void>> = {
@@ -143,13 +149,8 @@ export function actionsOf({
     /** SIGKILL, with a job at each of its points: nothing that the process still has in its hands gets out. */
     async crash() {
       const begin = performance.now()
-      for (const point of settings.crash ?? []) {
-        const label = `crash ${point}`
-        const placed = place(label, { point }).then(({ gid }) =>
-          trace({ what: 'committed', gid, label }),
-        )
-        await Promise.race([crash.reached(point), placed.then(() => new Promise(() => {}))])
-      }
+      for (const point of settings.crash ?? [])
+        await standFor({ name: `crash ${point}` as const, point })
       say(`stood at its points ${Math.round(performance.now() - begin)}`)
       await die()
     },
@@ -215,22 +216,29 @@ export function actionsOf({
     })
   }
 
-  async function standFor({ name, point }: Outage): Promise<void> {
-    for (;;) {
+  /**
+   * Places an order that stands at the point; another one, where that is refused because a server is not back yet, or where
+   * another process has taken the job, whose lease ran out.
+   */
+  async function standFor({ name, point }: Omit<Outage, 'role'> | Death): Promise<void> {
+    const begin = performance.now()
+    const told: string[] = []
+    while (performance.now() - begin < 60_000) {
       const placed = place(name, { point }).then(({ gid }) =>
         trace({ what: 'committed', gid, label: name }),
       )
       // Whether it committed is for the judge to say.
-      stood.push(
-        placed
-          .catch((error: Error) => say(`${name} was told: ${error.message}`))
-          .finally(() => answered++),
-      )
-      const refused = placed.then(() => new Promise<never>(() => {})).catch(() => 'refused')
-      // What was killed before may not be there yet.
-      if ((await Promise.race([crash.reached(point), refused])) !== 'refused') return
-      await delay(50)
+      const answer = placed
+        .catch((error: Error) => told.push(error.message))
+        .finally(() => answered++)
+      stood.push(answer)
+      const refused = placed.then(() => delay(3_000)).catch(() => delay(50))
+      const stands = crash.reached(point).then(() => 'stands')
+      if ((await Promise.race([stands, refused, delay(5_000)])) === 'stands') return
     }
+    throw new Error(
+      `No order stands at the point of ${name}. Its callers were told: ${told.join('; ')}`,
+    )
   }
 
   /** What is not over, for people. */

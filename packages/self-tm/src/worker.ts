@@ -170,10 +170,10 @@ export class Worker {
   async #begin(claim: Claim, sentAtMs: number, proven: boolean): Promise<void> {
     const { store, participant, leaseMs } = this.#options
     const parts = { store, participant, settler: this.#settler, leaseMs }
-    const old = this.#runs.get(claim.gid)
-    if (old) {
-      // This process slept through its own lease. Two attempts side by side in one process are
-      // avoidable: the old one is told to stop, and only when it has does the new one begin.
+    // This process slept through its own lease. Two attempts side by side in one process are
+    // avoidable: the old one is told to stop, and only when it has does the new one begin. Looked at
+    // again after each wait: by then the job may have been claimed, and begun, once more.
+    for (let old = this.#runs.get(claim.gid); old; old = this.#runs.get(claim.gid)) {
       old.lost('it was claimed again')
       if (!(await endsWithin(old.over, leaseMs / 3))) return await this.#giveBack(claim, leaseMs)
     }

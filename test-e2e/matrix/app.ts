@@ -52,8 +52,6 @@ export interface App {
   readonly stepping: Stepping
   readonly manager: OpenTransactionManager
   readonly tenants: Tenants
-  /** Only once, however often it is asked to. */
-  start(): Promise<void>
   /** The user's own row, and the job's steps. */
   fill(tx: unknown, job: JobSteps, label: string, options?: FillOptions): Promise<void>
   addSteps(job: JobSteps, label: string, options?: FillOptions): void
@@ -104,7 +102,6 @@ export async function openApp(
       if (event.type === 'job.parked') say(`parked ${event.gid}`)
     },
   })
-  let starting: Promise<void> | undefined
 
   const app: App = {
     library,
@@ -113,7 +110,6 @@ export async function openApp(
     manager,
     tenants,
     trace,
-    start: () => (starting ??= stepping.start()),
     async fill(tx, job, label, options = {}) {
       trace({ what: 'placed', gid: job.gid, label })
       const own = tenants.libraries.get(options.tenant ?? '') ?? library

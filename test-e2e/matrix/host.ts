@@ -41,22 +41,30 @@ async function open(settings: AppSettings): Promise<() => Promise<void>> {
     const actions = actionsOf({ app, settings, crash, say, die })
     const doing = async (name: string): Promise<void> => {
       const begin = performance.now()
-      await actions[name]!().catch(async (error: Error) => {
-        // With a lease of a second, a machine that is busy answers too late. A caller tries again.
-        if (!error.message.includes('no answer within')) throw error
-        await actions[name]!()
-      })
+      await patiently(actions[name]!)
       say(`did ${name} ${Math.round(performance.now() - begin)}`)
     }
     if (settings.do.includes('migrate')) await doing('migrate')
     act = () =>
       failing(async () => {
-        await app.start()
+        await patiently(() => app.stepping.start())
         for (const name of settings.do) if (name !== 'migrate') await doing(name)
         say('ready')
       })
   })
   return act
+}
+
+/** Where leases last a second, a busy machine answers too late at times. A caller tries again then. */
+async function patiently(work: () => Promise<void>): Promise<void> {
+  for (let tries = 0; tries < 3; tries++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error as Error).message.includes('no answer within')) throw error
+    }
+  }
+  await work()
 }
 
 /** The last that is to die takes the process with it. */

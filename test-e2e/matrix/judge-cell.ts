@@ -60,12 +60,13 @@ function expectDone({ orders, ledger, traces }: Played, scenario: Scenario): voi
     const firstBegins = inOrder.map((step) =>
       own.findIndex((trace) => trace.step === step && trace.what === 'begin'),
     )
-    const lastEnds = inOrder.map((step) =>
-      own.findLastIndex((trace) => trace.step === step && trace.what === 'end'),
+    const firstEnds = inOrder.map((step) =>
+      own.findIndex((trace) => trace.step === step && trace.what === 'end'),
     )
-    expect(lastEnds).not.toContain(-1)
-    // A step begins only when the one before is recorded as done: after its last end.
-    expect(firstBegins[1]).toBeGreaterThan(lastEnds[0]!)
-    expect(firstBegins[2]).toBeGreaterThan(lastEnds[1]!)
+    expect(firstEnds).not.toContain(-1)
+    // A step begins only when the one before is recorded as done. Another attempt of that, which lost its lease of a
+    // second because the machine was busy, may end later still.
+    expect(firstBegins[1]).toBeGreaterThan(firstEnds[0]!)
+    expect(firstBegins[2]).toBeGreaterThan(firstEnds[1]!)
   }
 }

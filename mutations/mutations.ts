@@ -224,10 +224,20 @@ export const mutations: readonly Mutation[] = [
     name: 'a process begins its own stalled job a second time',
     file: 'packages/self-tm/src/worker.ts',
     from: 'if (!(await endsWithin(old.over, leaseMs / 3))) return await this.#giveBack(claim, leaseMs)',
-    to: '',
+    to: 'break',
     test: {
       file: 'packages/self-tm/src/worker-lease.test.ts',
       name: 'gives it back while the attempt before goes on in spite of its signal',
+    },
+  },
+  {
+    name: 'a process that claims its own stalled job twice begins it twice',
+    file: 'packages/self-tm/src/worker.ts',
+    from: 'old; old = this.#runs.get(claim.gid)',
+    to: 'old; old = undefined',
+    test: {
+      file: 'packages/self-tm/src/worker-lease.test.ts',
+      name: 'makes one attempt at a time also when it claims it twice before the first one has ended',
     },
   },
   {
@@ -962,6 +972,28 @@ export const mutations: readonly Mutation[] = [
     test: {
       file: 'packages/dtm/test/delivery.test.ts',
       name: 'over HTTP > a submit > after which DTM has the job as failed is an alarm',
+    },
+  },
+  {
+    name: 'a submit that DTM refuses, because it has started the job by itself, is an alarm',
+    file: 'packages/dtm/src/delivery.ts',
+    from: `if (verdict.is !== 'taken') await this.#report(verdict.reason)`,
+    to: `if (verdict.is !== 'taken') throw this.#error('JOB_LOST', verdict.reason)`,
+    test: {
+      file: 'packages/dtm/test/delivery.test.ts',
+      name: 'over HTTP > a submit > that meets a job which DTM has started and ended by itself is no alarm',
+    },
+  },
+  {
+    name: 'a prepared job is stopped in DTM unasked',
+    file: 'packages/dtm/src/job-admin.ts',
+    from: `job.transaction.status === 'prepared'
+          ? await started(participant).queryPrepared(job.reference)
+          : 'committed'`,
+    to: `participant ? 'committed' : await started(participant).queryPrepared(job.reference)`,
+    test: {
+      file: 'packages/dtm/test/job-admin.test.ts',
+      name: 'with DTM over BoltDB, called by HTTP, > a prepared job is cancelled only as its transaction says',
     },
   },
   {

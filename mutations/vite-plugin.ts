@@ -2,9 +2,11 @@ import { activeMutation, mutate, pathOf } from './mutate.ts'
 
 /** Switches the active mutation on in the sources that Vitest loads. */
 export function mutationPlugin(): { name: string; load(id: string): string | undefined } {
-  const mutation = activeMutation()
   return {
     name: 'stepping-mutation',
-    load: (id) => (mutation && id === pathOf(mutation) ? mutate(mutation) : undefined),
+    load(id) {
+      const mutation = activeMutation()
+      return mutation && id === pathOf(mutation) ? mutate(mutation) : undefined
+    },
   }
 }

@@ -83,9 +83,13 @@ Each transaction manager with each library on each database, through every scena
 by \`npx --yes pnpm@12 matrix\`; the tests play the same cells. One cell alone:
 \`npx --yes pnpm@12 matrix "pg · self-tm outbox"\`.
 
-A crash is a SIGKILL that the process sends to itself while a job of its own stands at the named point. Afterwards every committed order
-has had each of its steps, in order, and their effects through \`once\` exactly once; what rolled back has
+A crash is a SIGKILL that the process sends to itself while a job of its own stands at the named point. A server is
+killed by SIGKILL too, while what the job asks of it is on its way, and started again; the app lives on. Afterwards every
+committed order has had each of its steps, in order, and their effects through \`once\` exactly once; what rolled back has
 had none.
+
+The cells of one database play side by side, a few processes for all of them: their times overlap, and one cell alone is
+quicker.
 
 The servers: ${report.servers.join(', ')}. The libraries: ${(await libraryVersions()).join(', ')}.
 

@@ -1,34 +1,32 @@
 /**
- * `pnpm test`: everything that has to pass, one phase after another. A phase that fails does not hide the results of
- * the next ones. Of a phase that passes only its name and time are printed, except for the tests themselves.
+ * `pnpm test`: everything that has to pass. What needs a processor runs beside the tests on servers, which mostly wait.
+ * A phase that fails does not hide the results of the others. Of a phase that passes only its name and time are printed,
+ * except for the tests on servers themselves.
  */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { takeDtm, takeMongo, takeMysql, takePostgres } from '@stepping/test-support'
+import type { TakenServer } from '@stepping/test-support'
 import { notPlayed, readReport } from '../test-e2e/matrix/report.ts'
 
-const checks = ['format:check', 'lint', 'typecheck', 'build', 'check:docs']
-const tests = ['test:unit', 'test:simulation', 'test:db']
+const withoutServers = ['format:check', 'lint', 'typecheck', 'build', 'check:docs']
 const examples = existsSync('examples/orders/main.ts') ? ['start'] : []
-const packages = ['check:packages', 'check:install']
+const withServers = ['mutations', ...examples, 'check:packages', 'check:install']
 
 const failedPhases: string[] = []
 const counts = { passed: 0, failed: 0, skipped: 0 }
 const folder = await mkdtemp(join(tmpdir(), 'stepping-test-'))
 const matrixReport = join(folder, 'matrix')
+const servers: TakenServer[] = []
+const environment: Record<string, string> = { DO_NOT_TRACK: '1', MATRIX_REPORT: matrixReport }
 try {
-  for (const script of checks) await phase(script, quiet)
-  for (const script of tests) await phase(script, counted)
-  await phase('every cell of the matrix was played', async () => {
-    const missing = notPlayed(readReport(matrixReport))
-    for (const each of missing) console.log(`\nnot passed: ${each}`)
-    return missing.length === 0
-  })
-  await phase('mutations', quiet)
-  for (const script of [...examples, ...packages]) await phase(script, quiet)
+  const serversAreThere = phase('servers', takeServers)
+  await Promise.all([testOnServers(serversAreThere), useProcessors(serversAreThere)])
 } finally {
+  await Promise.all(servers.map((server) => server.stop()))
   await rm(folder, { recursive: true })
 }
 
@@ -37,28 +35,64 @@ const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''
 console.log(`${counts.passed} passed, ${counts.failed} failed${skipped}`)
 process.exitCode = failedPhases.length > 0 ? 1 : 0
 
+async function testOnServers(serversAreThere: Promise<void>): Promise<void> {
+  await serversAreThere
+  await phase('test:db', (script) => counted(script, 'inherit'))
+  await phase('every cell of the matrix was played', async () => {
+    const missing = notPlayed(readReport(matrixReport))
+    for (const each of missing) console.log(`not passed: ${each}`)
+    return missing.length === 0
+  })
+}
+
+async function useProcessors(serversAreThere: Promise<void>): Promise<void> {
+  for (const script of withoutServers) await phase(script, quiet)
+  for (const script of ['test:unit', 'test:simulation']) await phase(script, counted)
+  await serversAreThere
+  for (const script of withServers) await phase(script, quiet)
+}
+
 async function phase(script: string, how: (script: string) => Promise<boolean>): Promise<void> {
-  process.stdout.write(`${script} ... `)
   const begin = performance.now()
   const passed = await how(script)
   const seconds = ((performance.now() - begin) / 1000).toFixed(1)
-  console.log(`${passed ? 'ok' : `FAILED: ${script}`} (${seconds} s)`)
+  console.log(`${script} ... ${passed ? 'ok' : `FAILED: ${script}`} (${seconds} s)`)
   if (!passed) failedPhases.push(script)
+}
+
+/** One of each for all phases. On a machine that is new to the tests it takes minutes, once. */
+async function takeServers(): Promise<boolean> {
+  const take = async (variable: string, taking: Promise<TakenServer>): Promise<void> => {
+    const server = await taking
+    servers.push(server)
+    environment[variable] = server.url
+    console.log(`${variable}: ${server.source}`)
+  }
+  const taken = await Promise.allSettled([
+    take('STEPPING_TEST_POSTGRES_URL', takePostgres()),
+    take('STEPPING_TEST_MYSQL_URL', takeMysql()),
+    take('STEPPING_TEST_MONGODB_URL', takeMongo()),
+    // Only built: whoever tests with it steers all of its jobs, and so has one alone.
+    takeDtm().then((dtm) => dtm.stop()),
+  ])
+  const reasons = taken.flatMap((each) => (each.status === 'rejected' ? String(each.reason) : []))
+  for (const reason of reasons) console.log(reason)
+  return reasons.length === 0
 }
 
 /** Prints what the script printed, but only if it fails. */
 async function quiet(script: string): Promise<boolean> {
   const { passed, output } = await pnpmRun([script], 'pipe')
-  if (!passed) console.log(`\n${output}`)
+  if (!passed) console.log(output)
   return passed
 }
 
-/** Lets Vitest print as it goes, and adds up what it counts. */
-async function counted(script: string): Promise<boolean> {
-  console.log()
+/** Adds up what Vitest counts. */
+async function counted(script: string, stdio: 'pipe' | 'inherit' = 'pipe'): Promise<boolean> {
   const file = join(folder, `${script.replace(':', '-')}.json`)
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
-  const { passed } = await pnpmRun([script, ...reporters], 'inherit')
+  const { passed, output } = await pnpmRun([script, ...reporters], stdio)
+  if (!passed) console.log(output)
   const report: Report | undefined = await readFile(file, 'utf8').then(JSON.parse, () => undefined)
   // A file that cannot even be loaded has no tests to count.
   const broken = report?.testResults.filter(
@@ -83,7 +117,7 @@ async function pnpmRun(
   stdio: 'pipe' | 'inherit',
 ): Promise<{ passed: boolean; output: string }> {
   const child = spawn('pnpm', ['run', ...args], {
-    env: { ...process.env, DO_NOT_TRACK: '1', MATRIX_REPORT: matrixReport },
+    env: { ...process.env, ...environment },
     stdio: ['ignore', stdio, stdio],
   })
   let output = ''

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { cells, representatives } from '../matrix/cells.ts'
-import { judge } from './judge.ts'
-import type { Verdict } from './judge.ts'
+import { judge } from '../matrix/judge.ts'
+import type { Verdict } from '../matrix/judge.ts'
 import { playChaos } from './play.ts'
 
 /** In the tests a short time with one library of each product; `npx --yes pnpm@12 chaos` has all, for longer. */

@@ -1,6 +1,6 @@
 import { Random } from '../simulation/random.ts'
-import { serverNames } from './servers.ts'
-import type { ServerName } from './servers.ts'
+import { serverNames } from '../matrix/outages.ts'
+import type { ServerName } from '../matrix/outages.ts'
 
 /** What happens to a server or an app, and when. */
 export type Blow =

@@ -1,13 +1,15 @@
-import type { Child } from '@stepping/test-support'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Cell } from '../matrix/cells.ts'
-import { openStage, rowsOf } from '../matrix/stage.ts'
+import { rowsOf, runHost } from '../matrix/run-host.ts'
+import type { Host } from '../matrix/run-host.ts'
+import type { ServerName } from '../matrix/outages.ts'
+import { openStage } from '../matrix/stage.ts'
 import type { Stage } from '../matrix/stage.ts'
-import type { Evidence } from './judge.ts'
+import type { Evidence } from '../matrix/judge.ts'
 import { planOf } from './plan.ts'
 import type { Blow, ServerBlow } from './plan.ts'
-import { closeServers, openServers, surroundingsOf } from './servers.ts'
-import type { Server, ServerName, Servers } from './servers.ts'
+import { closeServers, openServers, surroundingsOf } from '../matrix/servers.ts'
+import type { Server, Servers } from '../matrix/servers.ts'
 
 /** An app of a cell that places orders and runs steps, and is started again whenever it ends. */
 interface App {
@@ -53,25 +55,26 @@ function restMs(cell: Cell, cells: readonly Cell[]): number {
 
 async function openApp(stage: Stage, everyMs: number): Promise<App> {
   const door = 0
-  const load = { DO: 'load', LOAD_EVERY_MS: `${everyMs}` }
+  const run = (...actions: string[]): Host =>
+    runHost([stage.app({ do: actions, loadEveryMs: everyMs }, door)])
   let isStopped = false
-  let child: Child = stage.run({ ...load, DO: 'migrate,load' }, door)
-  await child.line((line) => line.startsWith('did migrate'))
+  let host = run('migrate', 'load')
+  await host.line(stage.cell.name, (line) => line.startsWith('did migrate'))
   const running = (async () => {
     for (;;) {
-      await child.exit
+      await host.exit
       if (isStopped) return
       // It may be that it cannot start: a server is away.
       await delay(100)
-      child = stage.run(load, door)
+      host = run('load')
     }
   })()
   return {
     stage,
-    kill: () => child.kill(),
+    kill: () => host.kill(),
     async stop() {
       isStopped = true
-      child.kill()
+      host.kill()
       await running
     },
   }
@@ -94,7 +97,7 @@ async function strike(
       continue
     }
     log(`${blow.what}: ${blow.server}, for ${blow.forMs} ms`)
-    repairs.set(blow.server, hit(servers[blow.server], blow, repairs.get(blow.server)))
+    repairs.set(blow.server, hit(servers.get(blow.server)!, blow, repairs.get(blow.server)))
   }
   await Promise.all(repairs.values())
 }
@@ -114,10 +117,9 @@ async function hit(
 }
 
 async function settled(stage: Stage): Promise<Evidence> {
-  const last = stage.run({ DO: 'settle,rows,close' })
-  const orders = await rowsOf(last, 'orders')
-  const ledger = await rowsOf(last, 'ledger')
-  await last.exit
+  const host = runHost([stage.app({ do: ['settle', 'rows', 'close'] })])
+  const { orders, ledger } = await rowsOf(host, stage.cell.name)
+  await host.exit
   return { orders, ledger, traces: stage.traces() }
 }
 

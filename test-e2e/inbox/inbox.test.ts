@@ -7,8 +7,8 @@ import type { Child, MongoServer } from '@stepping/test-support'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { LibraryName } from '../matrix/libraries/index.ts'
 import { productOf } from '../matrix/libraries/index.ts'
+import type { Row, Table } from '../matrix/library.ts'
 import { freshPlace } from '../matrix/places.ts'
-import { rowsOf } from '../matrix/stage.ts'
 import { Random } from '../simulation/random.ts'
 import type { ConsumerEnvironment } from './consumer.ts'
 import { makeDeliveries, makeMessages, stepNames } from './messages.ts'
@@ -84,6 +84,12 @@ describe.each(['pg', 'mysql2', 'drizzle better-sqlite3', 'mongodb'] as const)('%
 
 function effectsOf({ id, steps }: Message): string[] {
   return stepNames.slice(0, steps).map((step) => `${id} ${step}`)
+}
+
+async function rowsOf(consumer: Child, table: Table): Promise<Row[]> {
+  const head = `rows ${table} `
+  const line = await consumer.line((each) => each.startsWith(head))
+  return JSON.parse(line.slice(head.length)) as Row[]
 }
 
 async function freshUrl(library: LibraryName, label: string): Promise<string> {

@@ -1,326 +1,165 @@
 import { createStepping, defineStep, tenantDatabases, unchecked } from '@stepping/core'
-import type { AnyDatabase, CommittableContext, JobSteps, SteppingEvent } from '@stepping/core'
-import { setTimeout as delay } from 'node:timers/promises'
-import { Crash } from './crash-points.ts'
-import type { CrashPoint } from './crash-points.ts'
+import type { AnyDatabase, Database, JobSteps, Stepping, SteppingEvent } from '@stepping/core'
+import type { Crash, CrashPoint } from './crash-points.ts'
 import { loadLibrary } from './libraries/index.ts'
 import type { LibraryName } from './libraries/index.ts'
 import type { OpenLibrary } from './library.ts'
+import type { Outage } from './outages.ts'
 import { openTransactionManager } from './transaction-managers.ts'
-import type { TransactionManagerName } from './transaction-managers.ts'
+import type { OpenTransactionManager, TransactionManagerName } from './transaction-managers.ts'
 import { append } from './trace.ts'
+import type { Trace } from './trace.ts'
 
-/** One process of a cell: it does what its environment says, works on whatever is due, and dies where it is told. */
-export interface AppEnvironment {
-  LIBRARY: LibraryName
-  URL: string
-  TM: TransactionManagerName
-  /** The library and the address of the transaction manager's own store, where that is another database. */
-  STORE_LIBRARY?: LibraryName
-  STORE_URL?: string
-  /** Of the databases of two tenants, by a comma each. */
-  TENANT_URLS?: string
-  /** The DTM server: of its HTTP API the URL, of its gRPC API host and port. */
-  DTM_SERVER?: string
-  DTM_GRPC_SERVER?: string
-  /** Where it reaches this app, as host and port; then, by a comma each, where it may have reached dead ones. */
-  DOORS?: string
-  TRACE: string
-  /** What to do, one after another; then the process works until it is killed. */
-  DO?: string
-  /** Where `crash` dies, by a semicolon each. */
-  CRASH?: string
+/** What the app of a cell works with, and does. */
+export interface AppSettings {
+  /** The name of the cell. */
+  readonly cell: string
+  readonly tm: TransactionManagerName
+  readonly orders: Address
+  /** The transaction manager's own store, where that is another database. */
+  readonly store?: Address
+  readonly tenantUrls: readonly string[]
+  readonly dtm?: {
+    /** Of its HTTP API. */
+    readonly server: string
+    /** Host and port of its gRPC API. */
+    readonly grpcServer: string
+    /** Where it reaches this app, as host and port; then where it may have reached dead ones. */
+    readonly doors: readonly string[]
+  }
+  /** The file that tells what happened. */
+  readonly trace: string
+  /** One after another; then the app works until its process ends. */
+  readonly do: readonly string[]
+  /** Where `crash` dies. */
+  readonly crash?: readonly CrashPoint[]
+  /** For which `stand` places orders, round by round. */
+  readonly outages?: readonly (readonly Outage[])[]
   /** How long `load` rests after each order. */
-  LOAD_EVERY_MS?: string
+  readonly loadEveryMs?: number
 }
 
-const env = process.env as unknown as AppEnvironment
-const crash = new Crash()
-const library = await openLibrary(env.LIBRARY, env.URL)
-const orders = crash.database(library.database)
+/** A database, and the library through which it is used. */
+interface Address {
+  readonly library: LibraryName
+  readonly url: string
+}
 
-const tenantUrls = new Map(env.TENANT_URLS?.split(',').map((url, n) => [`tenant ${n}`, url]))
-const tenantLibraries = new Map<string, OpenLibrary>()
-const tenants = tenantDatabases({
-  name: 'tenants',
-  async resolve(tenant) {
-    const url = tenantUrls.get(tenant)
-    if (url === undefined) return undefined
-    const opened = await (await loadLibrary(env.LIBRARY)).open(url, { name: 'tenants', tenant })
-    tenantLibraries.set(tenant, opened)
-    return opened.database
-  },
-})
+/** An app as users write them: a library, a transaction manager, and three steps that use `once`. */
+export interface App {
+  readonly library: OpenLibrary
+  readonly orders: Database<unknown>
+  readonly stepping: Stepping
+  readonly manager: OpenTransactionManager
+  readonly tenants: Tenants
+  /** The user's own row, and the job's steps. */
+  fill(tx: unknown, job: JobSteps, label: string, options?: FillOptions): Promise<void>
+  addSteps(job: JobSteps, label: string, options?: FillOptions): void
+  trace(trace: Omit<Trace, 'pid'>): void
+  close(): Promise<void>
+}
 
-const names = ['First', 'Second', 'Third'] as const
-const steps = names.map((name) =>
-  defineStep({
-    name,
-    args: unchecked<{ label: string; failures?: number; tenant?: string }>(),
-    backoff: { firstMs: 50, capMs: 200 },
-    async run({ args: { label, failures = 0, tenant }, gid, attempt, once }) {
-      append(env.TRACE, { what: 'begin', gid, label, step: name })
-      if (attempt <= failures) throw new Error(`fails ${failures} times, on purpose`)
-      await crash.at('in a step', [gid])
-      await once(tenant ? await tenants.get(tenant) : orders, async (tx) => {
-        await (tenantLibraries.get(tenant ?? '') ?? library).insert(tx, 'ledger', {
-          gid,
-          what: name,
+export interface FillOptions {
+  readonly failures?: number | undefined
+  readonly tenant?: string
+}
+
+export async function openApp(
+  settings: AppSettings,
+  crash: Crash,
+  say: (line: string) => void,
+): Promise<App> {
+  const library = await openLibrary(settings.orders)
+  const orders = crash.database(library.database)
+  const tenants = tenantsOf(settings)
+  const trace = (each: Omit<Trace, 'pid'>): void => append(settings.trace, each)
+
+  const steps = ['First', 'Second', 'Third'].map((name) =>
+    defineStep({
+      name,
+      args: unchecked<{ label: string; failures?: number; tenant?: string }>(),
+      backoff: { firstMs: 50, capMs: 200 },
+      async run({ args: { label, failures = 0, tenant }, gid, attempt, once }) {
+        trace({ what: 'begin', gid, label, step: name })
+        if (attempt <= failures) throw new Error(`fails ${failures} times, on purpose`)
+        await crash.at('in a step', [gid])
+        await once(tenant ? await tenants.database(tenant) : orders, async (tx) => {
+          const own = tenant === undefined ? library : tenants.libraries.get(tenant)!
+          await own.insert(tx, 'ledger', { gid, what: name })
         })
-      })
-      append(env.TRACE, { what: 'end', gid, label, step: name })
+        trace({ what: 'end', gid, label, step: name })
+      },
+    }),
+  )
+
+  const manager = await openTransactionManager(settings, orders, crash)
+  const stepping = createStepping({
+    app: 'matrix',
+    tm: manager.tm,
+    databases: [orders as AnyDatabase, tenants.family],
+    steps,
+    onEvent: (event: SteppingEvent) => {
+      if (event.type === 'job.parked') say(`parked ${event.gid}`)
     },
-  }),
-)
-
-const manager = await openTransactionManager(env, orders, crash)
-const stepping = createStepping({
-  app: 'matrix',
-  tm: manager.tm,
-  databases: [orders as AnyDatabase, tenants],
-  steps,
-  onEvent: (event: SteppingEvent) => {
-    if (event.type === 'job.parked') console.log(`parked ${event.gid}`)
-  },
-})
-
-let starting: Promise<void> | undefined
-
-/** Everything an app does with the library, each by its name. What went wrong is told as `unexpected`. */
-const actions: Record<string, () => Promise<void>> = {
-  async migrate() {
-    await library.createTables()
-    await stepping.migrate()
-  },
-
-  async commit() {
-    const { gid } = await place('commit')
-    append(env.TRACE, { what: 'committed', gid, label: 'commit' })
-  },
-
-  async 'fail twice'() {
-    const { gid } = await place('fail twice', { failures: 2 })
-    append(env.TRACE, { what: 'committed', gid, label: 'fail twice' })
-  },
-
-  async 'roll back'() {
-    await expectRejection('out of stock', () => place('roll back', { fail: true }))
-  },
-
-  async 'roll back by hand'() {
-    await expectRejection('out of stock', () =>
-      library.ownTransaction!(async (tx, context) => {
-        const job = stepping.createJob({ ...context, database: orders })
-        await fill(tx, job, 'roll back by hand')
-        await job.prepareAndInsertBarrier()
-        throw new Error('out of stock')
-      }),
-    )
-  },
-
-  async 'no transaction'() {
-    const job = stepping.createJob()
-    append(env.TRACE, { what: 'placed', gid: job.gid, label: 'no transaction' })
-    addSteps(job, 'no transaction')
-    await job.start()
-    append(env.TRACE, { what: 'committed', gid: job.gid, label: 'no transaction' })
-  },
-
-  async 'same gid'() {
-    const options = { gid: `message-${process.pid}` }
-    await stepping.transaction(orders, async (tx, job) => await fill(tx, job, 'same gid'), options)
-    append(env.TRACE, { what: 'committed', gid: options.gid, label: 'same gid' })
-    await expectRejection('JOB_DUPLICATE', () =>
-      stepping.transaction(
-        orders,
-        async (tx, job) => await fill(tx, job, 'same gid again'),
-        options,
-      ),
-    )
-  },
-
-  async 'by hand'() {
-    const job = await library.ownTransaction!(async (tx, context) => {
-      const prepared = stepping.createJob({ ...context, database: orders })
-      await fill(tx, prepared, 'by hand')
-      await prepared.prepareAndInsertBarrier()
-      return prepared
-    })
-    append(env.TRACE, { what: 'committed', gid: job.gid, label: 'by hand' })
-    await job.submit()
-  },
-
-  async 'never submitted'() {
-    const gid = await library.ownTransaction!(async (tx, context) => {
-      const job = stepping.createJob({ ...context, database: orders })
-      await fill(tx, job, 'never submitted')
-      await job.prepareAndInsertBarrier()
-      return job.gid
-    })
-    append(env.TRACE, { what: 'committed', gid, label: 'never submitted' })
-  },
-
-  async 'begin and commit'() {
-    const begun = await library.begin!()
-    try {
-      const job = stepping.createJob(orders.context(begun.tx) as CommittableContext)
-      await fill(begun.tx, job, 'begin and commit')
-      await job.start()
-      append(env.TRACE, { what: 'committed', gid: job.gid, label: 'begin and commit' })
-    } finally {
-      await begun.end()
-    }
-  },
-
-  /** Asked about before its barrier row is there, a job is dropped; its transaction must not commit. */
-  async 'late commit'() {
-    await expectRejection('BARRIER_DECIDED', () =>
-      stepping.transaction(orders, async (tx, job) => {
-        await fill(tx, job, 'late commit')
-        const identity = await library.database.identity()
-        const notAfter = Date.now() + 60_000
-        await library.database.barrier.resolve({ gid: job.gid, notAfter, identity })
-      }),
-    )
-  },
-
-  /** For each one that is submitted, and one that its own database has to be asked about. */
-  async 'two tenants'() {
-    for (const tenant of tenantUrls.keys()) {
-      const database = await tenants.get(tenant)
-      const own = tenantLibraries.get(tenant)!
-      await own.createTables()
-      await stepping.migrate({ tenant })
-      const label = 'two tenants'
-      await stepping.transaction(database, async (tx, job) => {
-        await fill(tx, job, label, { tenant })
-      })
-      await own.ownTransaction?.(async (tx, context) => {
-        const job = stepping.createJob(context)
-        await fill(tx, job, label, { tenant })
-        await job.prepareAndInsertBarrier()
-      })
-    }
-  },
-
-  /** SIGKILL to itself, with a job at each of its points: nothing that the process still has in its hands gets out. */
-  async crash() {
-    for (const point of (env.CRASH ?? '').split(';') as CrashPoint[]) {
-      const label = `crash ${point}`
-      const placed = place(label, { point }).then(({ gid }) =>
-        append(env.TRACE, { what: 'committed', gid, label }),
-      )
-      await Promise.race([crash.reached(point), placed.then(() => new Promise(() => {}))])
-    }
-    process.kill(process.pid, 'SIGKILL')
-    await new Promise(() => {})
-  },
-
-  /** Places orders of all kinds until the process is killed, whatever fails on the way. */
-  async load() {
-    const kinds = [
-      'commit',
-      'roll back',
-      'no transaction',
-      ...(library.ownTransaction ? ['by hand', 'never submitted', 'roll back by hand'] : []),
-      ...(library.begin ? ['begin and commit'] : []),
-    ]
-    for (let n = process.pid; ; n++) {
-      await actions[kinds[n % kinds.length]!]!().catch(() => {})
-      await delay(Number(env.LOAD_EVERY_MS))
-    }
-  },
-
-  async settle() {
-    await manager.settled(stepping)
-  },
-
-  async rows() {
-    for (const tenant of tenantUrls.keys()) await tenants.get(tenant)
-    for (const table of ['orders', 'ledger'] as const) {
-      const rows = await library.rows(table)
-      for (const [tenant, own] of tenantLibraries) {
-        rows.push(...(await own.rows(table)).map((row) => ({ ...row, tenant })))
-      }
-      console.log(`rows ${table} ${JSON.stringify(rows)}`)
-    }
-  },
-
-  async close() {
-    await stepping.close()
-    await manager.close()
-    await library.close()
-    for (const own of tenantLibraries.values()) await own.close()
-  },
-}
-
-for (const name of (env.DO ?? '').split(',').filter(Boolean)) {
-  if (name !== 'migrate') await start()
-  const begin = performance.now()
-  await actions[name]!()
-  console.log(`did ${name} ${Math.round(performance.now() - begin)}`)
-}
-await start()
-console.log('ready')
-
-async function start(): Promise<void> {
-  await (starting ??= stepping.start())
-}
-
-interface PlaceOptions {
-  failures?: number
-  fail?: boolean
-  point?: CrashPoint
-}
-
-async function place(
-  label: string,
-  { failures, fail = false, point }: PlaceOptions = {},
-): Promise<{ gid: string }> {
-  return await stepping.transaction(orders, async (tx, job) => {
-    if (point) crash.own(job.gid, point)
-    await fill(tx, job, label, { failures })
-    if (fail) throw new Error('out of stock')
-    return { gid: job.gid }
   })
-}
 
-interface FillOptions {
-  failures?: number | undefined
-  tenant?: string
-}
-
-async function fill(
-  tx: unknown,
-  job: JobSteps,
-  label: string,
-  options: FillOptions = {},
-): Promise<void> {
-  append(env.TRACE, { what: 'placed', gid: job.gid, label })
-  const own = tenantLibraries.get(options.tenant ?? '') ?? library
-  await own.insert(tx, 'orders', { gid: job.gid, what: label })
-  addSteps(job, label, options)
-}
-
-function addSteps(job: JobSteps, label: string, { failures, tenant }: FillOptions = {}): void {
-  for (const step of steps) {
-    // One that fails is enough: a DTM server doubles its wait with every failure of the job.
-    const fails = step === steps[1] && failures
-    job.addStep(step, { label, ...(tenant && { tenant }), ...(fails && { failures: fails }) })
+  const app: App = {
+    library,
+    orders,
+    stepping,
+    manager,
+    tenants,
+    trace,
+    async fill(tx, job, label, options = {}) {
+      trace({ what: 'placed', gid: job.gid, label })
+      const own = tenants.libraries.get(options.tenant ?? '') ?? library
+      await own.insert(tx, 'orders', { gid: job.gid, what: label })
+      app.addSteps(job, label, options)
+    },
+    addSteps(job, label, { failures, tenant } = {}) {
+      for (const step of steps) {
+        // One that fails is enough: a DTM server doubles its wait with every failure of the job.
+        const fails = step === steps[1] && failures
+        job.addStep(step, { label, ...(tenant && { tenant }), ...(fails && { failures: fails }) })
+      }
+    },
+    async close() {
+      await stepping.close()
+      await manager.close()
+      await library.close()
+      for (const own of tenants.libraries.values()) await own.close()
+    },
   }
+  return app
 }
 
-async function expectRejection(text: string, work: () => Promise<unknown>): Promise<void> {
-  try {
-    await work()
-  } catch (error) {
-    const { code = '', message } = error as { code?: string; message: string }
-    if (!`${code} ${message}`.includes(text)) console.log(`unexpected ${code} ${message}`)
-    return
-  }
-  console.log(`unexpected: not rejected with ${text}`)
+export interface Tenants {
+  readonly family: ReturnType<typeof tenantDatabases>
+  readonly names: readonly string[]
+  /** Of those that were asked for. */
+  readonly libraries: ReadonlyMap<string, OpenLibrary>
+  database(tenant: string): Promise<Database<unknown>>
 }
 
-async function openLibrary(name: LibraryName, url: string): Promise<OpenLibrary> {
-  return await (await loadLibrary(name)).open(url)
+function tenantsOf({ tenantUrls, orders }: AppSettings): Tenants {
+  const urls = new Map(tenantUrls.map((url, n) => [`tenant ${n}`, url]))
+  const libraries = new Map<string, OpenLibrary>()
+  const family = tenantDatabases({
+    name: 'tenants',
+    async resolve(tenant) {
+      const url = urls.get(tenant)
+      if (url === undefined) return undefined
+      const opened = await openLibrary({ ...orders, url }, { name: 'tenants', tenant })
+      libraries.set(tenant, opened)
+      return opened.database
+    },
+  })
+  return { family, names: [...urls.keys()], libraries, database: (tenant) => family.get(tenant) }
+}
+
+export async function openLibrary(
+  { library, url }: Address,
+  ref?: { name: string; tenant?: string },
+): Promise<OpenLibrary> {
+  return await (await loadLibrary(library)).open(url, ref)
 }

@@ -3,6 +3,8 @@ import type { CrashPoint } from './crash-points.ts'
 import { libraryNames, productOf } from './libraries/index.ts'
 import type { LibraryName } from './libraries/index.ts'
 import type { Product } from './library.ts'
+import { outages, serverOf } from './outages.ts'
+import type { Outage } from './outages.ts'
 import type { TransactionManagerName } from './transaction-managers.ts'
 
 /** One combination that a user can install: a transaction manager, and a library on a database. */
@@ -29,12 +31,17 @@ export const scenarios = [
   'two tenants',
 ] as const
 
-export type Scenario = (typeof scenarios)[number] | `crash ${CrashPoint}` | 'two workers'
+export type Scenario =
+  | (typeof scenarios)[number]
+  | `crash ${CrashPoint}`
+  | 'two workers'
+  | Outage['name']
 
 export const allScenarios: readonly Scenario[] = [
   ...scenarios,
   ...crashPoints.map((point) => `crash ${point}` as const),
   'two workers',
+  ...outages.map(({ name }) => name),
 ]
 
 /** One library of each product, which has its store on every other product: all twelve unequal pairs. */
@@ -82,8 +89,15 @@ export function whyNot(cell: Cell, scenario: Scenario): string | undefined {
   if (outbox && (scenario === 'late commit' || scenario === 'crash before the barrier')) {
     return 'on the outbox path the job’s own row decides: there is no barrier row to be late'
   }
-  if (outbox && scenario === 'crash after the submit') {
-    return 'on the outbox path there is no submit'
+  const isSubmit =
+    scenario === 'crash after the submit' || scenario === 'database killed in the submit'
+  if (outbox && isSubmit) return 'on the outbox path there is no submit'
+  const outage = outages.find(({ name }) => name === scenario)
+  if (outage && outbox && outage.role === 'transaction manager') {
+    return 'on the outbox path the transaction manager has no server of its own'
+  }
+  if (outage && serverOf(cell, outage.role) === undefined) {
+    return 'this database is part of the app, which is killed at each crash point'
   }
   if (scenario === 'late commit' && cell.library === 'mongodb') {
     return 'MongoDB’s driver answers the conflict by running the callback again, with a new job'
@@ -91,13 +105,13 @@ export function whyNot(cell: Cell, scenario: Scenario): string | undefined {
   if (scenario === 'late commit' && ['pglite', 'sqlite'].includes(productOf(cell.library))) {
     return 'nothing can be decided beside an open transaction: there is one writer'
   }
-  if (isSingle(cell.library) || (cell.store && isSingle(cell.store))) {
-    if (scenario === 'two workers') return 'only one process can have this database open'
+  if (scenario === 'two workers' && isSingle(cell)) {
+    return 'only one process can have this database open'
   }
   return undefined
 }
 
-/** Databases that one process opens alone. */
-export function isSingle(library: LibraryName): boolean {
-  return library === 'drizzle pglite'
+/** One process opens its database alone. */
+export function isSingle({ library, store }: Cell): boolean {
+  return [library, store].includes('drizzle pglite')
 }

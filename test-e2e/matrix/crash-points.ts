@@ -23,6 +23,9 @@ export const crashPoints = [
 
 export type CrashPoint = (typeof crashPoints)[number]
 
+/** Where a job can stand: there as well, and before what it asks the transaction manager for. */
+export type StandingPoint = CrashPoint | 'before the prepare' | 'before the submit'
+
 /**
  * Points that a process can stand at together, each with a job of its own, until it dies. A store saves one batch at a
  * time, and some databases have one transaction at a time: the last of each.
@@ -41,30 +44,44 @@ export const deaths: readonly (readonly CrashPoint[])[] = [
 
 /** Stops jobs at their points, for the jobs of one process only: what others left behind is not its to die for. */
 export class Crash {
-  readonly #points = new Map<string, CrashPoint>()
-  readonly #arrived = new Map<CrashPoint, PromiseWithResolvers<void>>()
+  readonly #points = new Map<string, StandingPoint>()
+  readonly #arrived = new Map<StandingPoint, PromiseWithResolvers<void>>()
   /** The job of the transaction that runs: there are others, in which steps have their effects. */
   readonly #placing = new AsyncLocalStorage<{ gid?: string }>()
+  #letGo = Promise.withResolvers<void>()
 
   /** The job that this transaction places, and where it is to stop. */
-  own(gid: string, point: CrashPoint): void {
+  own(gid: string, point: StandingPoint): void {
     this.#placing.getStore()!.gid = gid
     this.#points.set(gid, point)
   }
 
   /** Resolves when a job stands at the point. */
-  async reached(point: CrashPoint): Promise<void> {
+  async reached(point: StandingPoint): Promise<void> {
     await this.#arrival(point).promise
   }
 
-  /** Never goes on, if this is the point of one of these jobs: nothing more gets out of it. */
-  async at(point: CrashPoint, gids: readonly string[]): Promise<void> {
-    if (!gids.some((gid) => this.#points.get(gid) === point)) return
-    this.#arrival(point).resolve()
-    await new Promise<never>(() => {})
+  /** All that stands goes on; whatever comes later has points of its own. */
+  letGo(): void {
+    this.#points.clear()
+    this.#arrived.clear()
+    this.#letGo.resolve()
+    this.#letGo = Promise.withResolvers()
   }
 
-  #arrival(point: CrashPoint): PromiseWithResolvers<void> {
+  /** Resolves at the next `letGo`. */
+  async gone(): Promise<void> {
+    await this.#letGo.promise
+  }
+
+  /** If this is the point of one of these jobs, it stands there, and nothing more gets out of it until `letGo`. */
+  async at(point: StandingPoint, gids: readonly string[]): Promise<void> {
+    if (!gids.some((gid) => this.#points.get(gid) === point)) return
+    this.#arrival(point).resolve()
+    await this.#letGo.promise
+  }
+
+  #arrival(point: StandingPoint): PromiseWithResolvers<void> {
     const arrival = this.#arrived.get(point) ?? Promise.withResolvers<void>()
     this.#arrived.set(point, arrival)
     return arrival
@@ -95,14 +112,35 @@ export class Crash {
     return crashing
   }
 
-  /** A server that calls the steps, in whose hands the process dies. */
+  /** What the job asks of it. */
   transactionManager(tm: TransactionManager): TransactionManager {
+    const { enlist } = tm
     return replacing(tm, {
+      ...(enlist && {
+        enlist: async (...args: Parameters<typeof enlist>) => {
+          await this.at('before the prepare', [args[1].gid])
+          return await enlist.apply(tm, args)
+        },
+      }),
+      prepare: async (job: JobRecord) => {
+        await this.at('before the prepare', [job.gid])
+        await tm.prepare(job)
+      },
+      submit: async (job: JobRecord) => {
+        await this.at('before the submit', [job.gid])
+        await tm.submit(job)
+      },
+    })
+  }
+
+  /** A server that calls the steps, in whose hands the process dies. */
+  server(tm: TransactionManager): TransactionManager {
+    const standing = this.transactionManager(tm)
+    return replacing(standing, {
       start: (participant, options) => tm.start(this.#participant(participant), options),
       submit: async (job: JobRecord) => {
-        const submitted = await tm.submit(job)
+        await standing.submit(job)
         await this.at('after the submit', [job.gid])
-        return submitted
       },
     })
   }

@@ -7,18 +7,18 @@ import { productOf } from './libraries/index.ts'
 import type { Product } from './library.ts'
 import { reportServer } from './report.ts'
 import { dtmVersion, serverVersion } from './server-version.ts'
-import { playCell } from './play-cell.ts'
-import type { Played } from './play-cell.ts'
+import { playCells } from './play-cells.ts'
+import type { Played } from './play-cells.ts'
 
 /** Cells whose names hold these words, for example `MATRIX="pg · self-tm outbox"`. */
-const only = process.env['MATRIX'] ?? ''
+export const only = process.env['MATRIX'] ?? ''
 
 /** The cells whose business rows are on this product. A file for each, so that they run side by side. */
 export function describeCellsOn(product: Product): void {
   const mine = cells.filter((cell) => productOf(cell.library) === product)
   const wanted = mine.filter(({ name }) => name.includes(only))
   describe.skipIf(wanted.length === 0)(`the matrix on ${product}`, () => {
-    const played = new Map<string, Played | Error>()
+    let played: ReadonlyMap<string, Played | Error> = new Map()
     let dtm: TakenDtm | undefined
 
     beforeAll(async () => {
@@ -35,18 +35,7 @@ export function describeCellsOn(product: Product): void {
     })
 
     test('is played', { timeout: 600_000 }, async () => {
-      const ends: Promise<unknown>[] = []
-      for (const cell of wanted) {
-        const fail = (error: Error): unknown => played.set(cell.name, error)
-        try {
-          // What is left to be done is mostly waiting: leases run out, servers try again.
-          const { end } = await playCell(cell, dtm)
-          ends.push(end.then((result) => played.set(cell.name, result), fail))
-        } catch (error) {
-          fail(error as Error)
-        }
-      }
-      await Promise.all(ends)
+      played = await playCells(wanted, dtm)
     })
 
     describe.each(wanted)('$name', (cell) => {

@@ -7,31 +7,34 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import type { AppEnvironment } from './app.ts'
+import type { AppSettings } from './app.ts'
 import type { Crash } from './crash-points.ts'
 import { readTraces } from './trace.ts'
 import type { OpenTransactionManager } from './transaction-managers.ts'
 
 function optionsOf(
-  env: AppEnvironment,
+  settings: AppSettings,
 ): Pick<DtmOptions, 'server' | 'jobs'> & { secrets: readonly string[] } {
   return {
-    server: env.DTM_SERVER!,
+    server: settings.dtm!.server,
     secrets: ['one of the matrix, which is no secret'],
     jobs: { timeoutToFailMs: 2_000 },
   }
 }
 
-export async function overHttp(env: AppEnvironment, crash: Crash): Promise<OpenTransactionManager> {
-  const doors = env.DOORS!.split(',')
-  const tm = dtm({ ...optionsOf(env), callbackUrl: `http://${doors[0]}/stepping` })
+export async function overHttp(
+  settings: AppSettings,
+  crash: Crash,
+): Promise<OpenTransactionManager> {
+  const doors = settings.dtm!.doors
+  const tm = dtm({ ...optionsOf(settings), callbackUrl: `http://${doors[0]}/stepping` })
   const servers = doors.map((door) =>
     createServer(toNodeListener(tm.handler)).listen(Number(door.split(':')[1])),
   )
   await Promise.all(servers.map((server) => once(server, 'listening')))
   return {
-    tm: crash.transactionManager(tm),
-    settled: () => allOver(tm.jobs, env.TRACE),
+    tm: crash.server(tm),
+    settled: () => allOver(tm.jobs, settings.trace),
     async close() {
       for (const server of servers) {
         server.closeAllConnections()
@@ -42,11 +45,14 @@ export async function overHttp(env: AppEnvironment, crash: Crash): Promise<OpenT
   }
 }
 
-export async function overGrpc(env: AppEnvironment, crash: Crash): Promise<OpenTransactionManager> {
-  const doors = env.DOORS!.split(',')
+export async function overGrpc(
+  settings: AppSettings,
+  crash: Crash,
+): Promise<OpenTransactionManager> {
+  const doors = settings.dtm!.doors
   const tm = dtmGrpc({
-    ...optionsOf(env),
-    grpcServer: env.DTM_GRPC_SERVER!,
+    ...optionsOf(settings),
+    grpcServer: settings.dtm!.grpcServer,
     callbackAddress: doors[0]!,
   })
   const server = new Server()
@@ -56,8 +62,8 @@ export async function overGrpc(env: AppEnvironment, crash: Crash): Promise<OpenT
     await bind(`0.0.0.0:${door.split(':')[1]}`, ServerCredentials.createInsecure())
   }
   return {
-    tm: crash.transactionManager(tm),
-    settled: () => allOver(tm.jobs, env.TRACE),
+    tm: crash.server(tm),
+    settled: () => allOver(tm.jobs, settings.trace),
     close: async () => server.forceShutdown(),
   }
 }

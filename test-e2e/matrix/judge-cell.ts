@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { allScenarios, whyNot } from './cells.ts'
+import { outages } from './outages.ts'
 import type { Cell, Scenario } from './cells.ts'
 import { report } from './report.ts'
-import type { Played } from './play-cell.ts'
+import type { Played } from './play-cells.ts'
 
 const inOrder = ['First', 'Second', 'Third']
 
@@ -17,7 +18,10 @@ const neverCommit: readonly Scenario[] = [
 
 /** A test for each scenario of a cell that was played. */
 export function judgeCell(cell: Cell, played: () => Played): void {
-  const wanted = allScenarios.filter((scenario) => whyNot(cell, scenario) === undefined)
+  const isOutage = (scenario: Scenario): boolean => outages.some(({ name }) => name === scenario)
+  const wanted = allScenarios.filter(
+    (scenario) => whyNot(cell, scenario) === undefined && !isOutage(scenario),
+  )
 
   test.each(wanted)('%s', (scenario) => {
     const ms = played().did.get(scenario)
@@ -56,12 +60,13 @@ function expectDone({ orders, ledger, traces }: Played, scenario: Scenario): voi
     const firstBegins = inOrder.map((step) =>
       own.findIndex((trace) => trace.step === step && trace.what === 'begin'),
     )
-    const lastEnds = inOrder.map((step) =>
-      own.findLastIndex((trace) => trace.step === step && trace.what === 'end'),
+    const firstEnds = inOrder.map((step) =>
+      own.findIndex((trace) => trace.step === step && trace.what === 'end'),
     )
-    expect(lastEnds).not.toContain(-1)
-    // A step begins only when the one before is recorded as done: after its last end.
-    expect(firstBegins[1]).toBeGreaterThan(lastEnds[0]!)
-    expect(firstBegins[2]).toBeGreaterThan(lastEnds[1]!)
+    expect(firstEnds).not.toContain(-1)
+    // A step begins only when the one before is recorded as done. Another attempt of that, which lost its lease of a
+    // second because the machine was busy, may end later still.
+    expect(firstBegins[1]).toBeGreaterThan(firstEnds[0]!)
+    expect(firstBegins[2]).toBeGreaterThan(firstEnds[1]!)
   }
 }

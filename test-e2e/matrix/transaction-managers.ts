@@ -3,11 +3,9 @@ import { mongoJobStore, selfTm, sqlJobStore } from '@stepping/self-tm'
 import type { AnyMongoDatabase, JobStore } from '@stepping/self-tm'
 import { isSqlDatabase } from '@stepping/sql'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { AppEnvironment } from './app.ts'
+import { openLibrary } from './app.ts'
+import type { AppSettings } from './app.ts'
 import type { Crash } from './crash-points.ts'
-import { loadLibrary } from './libraries/index.ts'
-import type { LibraryName } from './libraries/index.ts'
-import type { OpenLibrary } from './library.ts'
 
 /** Each with the path that a job takes to it. */
 export const transactionManagerNames = [
@@ -27,34 +25,33 @@ export interface OpenTransactionManager {
 }
 
 export async function openTransactionManager(
-  env: AppEnvironment,
+  settings: AppSettings,
   orders: Database<unknown>,
   crash: Crash,
 ): Promise<OpenTransactionManager> {
-  switch (env.TM) {
+  switch (settings.tm) {
     case 'dtm http':
-      return await (await import('./dtm.ts')).overHttp(env, crash)
+      return await (await import('./dtm.ts')).overHttp(settings, crash)
     case 'dtm grpc':
-      return await (await import('./dtm.ts')).overGrpc(env, crash)
+      return await (await import('./dtm.ts')).overGrpc(settings, crash)
     case 'self-tm outbox':
     case 'self-tm 2-phase':
-      return await openSelfTm(env, orders, crash)
+      return await openSelfTm(settings, orders, crash)
   }
 }
 
 async function openSelfTm(
-  env: AppEnvironment,
+  settings: AppSettings,
   orders: Database<unknown>,
   crash: Crash,
 ): Promise<OpenTransactionManager> {
-  const store = env.STORE_LIBRARY && (await openStore(env.STORE_LIBRARY, env.STORE_URL!))
+  // Registered under another name than the orders, whose tables it does not share.
+  const store = settings.store && (await openLibrary(settings.store, { name: 'jobs' }))
   const database: AnyDatabase = store ? store.database : orders
   return {
-    tm: selfTm({
-      store: crash.store(jobStore(database)),
-      leaseMs: 1_000,
-      pollMs: 200,
-    }),
+    tm: crash.transactionManager(
+      selfTm({ store: crash.store(jobStore(database)), leaseMs: 1_000, pollMs: 200 }),
+    ),
     close: async () => await (store && store.close()),
     async settled(stepping) {
       for (;;) {
@@ -70,9 +67,4 @@ function jobStore(database: AnyDatabase): JobStore {
   const options = { queryPreparedAfterMs: 300 }
   if (isSqlDatabase(database)) return sqlJobStore(database, options)
   return mongoJobStore(database as AnyMongoDatabase, options)
-}
-
-/** Registered under another name than the orders, whose tables it does not share. */
-async function openStore(name: LibraryName, url: string): Promise<OpenLibrary> {
-  return await (await loadLibrary(name)).open(url, { name: 'jobs' })
 }

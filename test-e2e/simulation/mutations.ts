@@ -69,7 +69,7 @@ export const defects: readonly Defect[] = [
     ],
     'a process runs a job twice at once': [
       'beside an attempt',
-      [worker, 'if (old) {', 'if (false as boolean && old) {'],
+      [worker, 'old; old = this', '(false as boolean) && old; old = this'],
     ],
     'a repeated ending counts its lease from the repeat': [
       'beside an attempt',

@@ -8,6 +8,8 @@ const refusals: readonly SteppingErrorCode[] = [
   'JOB_STATE',
   'JOB_RUNNING',
   'BARRIER_UNDECIDED',
+  // A machine that slept asks a day late.
+  'BARRIER_EXPIRED',
   'NOT_SUPPORTED',
   'DATABASE_UNREACHABLE',
   'CLOSED',

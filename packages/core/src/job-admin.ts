@@ -65,7 +65,8 @@ export interface JobAdmin {
    * is dropped; committed, it is cancelled before its first step.
    *
    * @throws SteppingError `JOB_UNKNOWN`, `JOB_RUNNING` while an attempt holds the lease,
-   * `JOB_STATE` for a job that is over, `BARRIER_UNDECIDED` while its transaction is open.
+   * `JOB_STATE` for a job that is over, `BARRIER_UNDECIDED` while its transaction is open,
+   * `BARRIER_EXPIRED` when the question about it took longer than a day to arrive.
    */
   cancel(gid: string): Promise<void>
   /** Deletes the rows of jobs that are over and past their safe age; resolves with how many. */

@@ -173,6 +173,18 @@ describe.each(['HTTP', 'gRPC'] as const)('over %s', (over) => {
       expect(app.notes).toEqual([])
     })
 
+    test('that meets a job which DTM has started and ended by itself is no alarm', async () => {
+      const app = await open({}, over)
+      let gid = ''
+      app.proxy.set('submit', { after: () => app.finished(gid) })
+      await app.stepping.transaction(orders.database, async (_tx, job) => {
+        gid = job.gid
+        job.addStep(app.note, 'ended before')
+      })
+      expect(app.notes).toEqual(['ended before'])
+      expect(ofType(app, 'job.lost')).toEqual([])
+    })
+
     test('of a job without a transaction may get lost: prepared, it is as good as started', async () => {
       const app = await open({}, over)
       app.proxy.set('submit', 'lost')

@@ -113,6 +113,27 @@ describe('a process that claims its own stalled job', () => {
     expect(step.most).toBe(1)
   })
 
+  test('makes one attempt at a time also when it claims it twice before the first one has ended', async () => {
+    let ahead = 0
+    const memory = memoryJobStore({ now: () => Date.now() + ahead })
+    const step = counting(async (call) => {
+      await untilAborted(call).catch(() => {})
+      await pause(leaseMs / 5)
+      throw call.signal.reason
+    })
+    const { participant, worker, submit } = setUpWorker({ A: step }, { memory })
+    await submit('A')
+    await settled()
+    for (let claims = 0; claims < 2; claims++) {
+      ahead += leaseMs
+      worker.wake()
+      await settled()
+    }
+    await vi.advanceTimersByTimeAsync(leaseMs / 2)
+    expect(participant.begun.length).toBeGreaterThan(1)
+    expect(step.most).toBe(1)
+  })
+
   test('gives it back while the attempt before goes on in spite of its signal', async () => {
     const step = counting(async () => await pause(3 * leaseMs))
     const { participant, memory, submit } = setUpWorker({ A: step }, { replaced })

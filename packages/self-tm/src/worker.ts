@@ -184,12 +184,12 @@ export class Worker {
   }
 
   async #begin(claim: Claim, sentAtMs: number, proven: boolean): Promise<void> {
-    const old = this.#runs.get(claim.gid)
-    if (old) {
-      // This process slept through its own lease. Two attempts side by side in one process are
-      // avoidable: the old one is told to stop, and only when it has does the new one begin.
+    // This process slept through its own lease. Two attempts side by side in one process are
+    // avoidable: the old one is told to stop, and only when it has does the new one begin. Looked at
+    // again after each wait: by then the job may have been claimed, and begun, once more.
+    const { leaseMs } = this.#options
+    for (let old = this.#runs.get(claim.gid); old; old = this.#runs.get(claim.gid)) {
       old.lost('it was claimed again')
-      const { leaseMs } = this.#options
       if (!(await endsWithin(old.over, leaseMs / 3))) return await this.#giveBack(claim, leaseMs)
     }
     if (this.#closing) return await this.#giveBack(claim, 0)

@@ -1,5 +1,5 @@
-import type { Row } from '../matrix/library.ts'
-import type { Trace } from '../matrix/trace.ts'
+import type { Row } from './library.ts'
+import type { Trace } from './trace.ts'
 
 /** What is there in the end: the app's own rows, and what its processes did. */
 export interface Evidence {

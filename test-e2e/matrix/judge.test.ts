@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Row } from '../matrix/library.ts'
-import type { Trace } from '../matrix/trace.ts'
+import type { Row } from './library.ts'
+import type { Trace } from './trace.ts'
 import { judge } from './judge.ts'
 
 const gid = 'job'

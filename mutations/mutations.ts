@@ -1025,6 +1025,36 @@ export const mutations: readonly Mutation[] = [
     },
   },
   {
+    name: 'a step is remembered by its gid alone, whoever has it called',
+    file: 'packages/core/src/step-scope.ts',
+    from: "${caller === undefined ? '' : `${caller}/`}",
+    to: '',
+    test: {
+      file: 'packages/dtm/test/callers.test.ts',
+      name: 'takes no step from it, in its memory',
+    },
+  },
+  {
+    name: 'a caller takes the once rows of the app itself',
+    file: 'packages/core/src/step-scope.ts',
+    from: 'caller === undefined ? owner : `${owner}/key=${caller}`',
+    to: 'owner',
+    test: {
+      file: 'packages/dtm/test/callers.test.ts',
+      name: 'takes no step from it, by once',
+    },
+  },
+  {
+    name: 'a caller takes the rows of the ledger from the app itself',
+    file: 'packages/dtm/src/ledger.ts',
+    from: 'onceOwner(this.#participant.owner, caller)',
+    to: 'this.#participant.owner',
+    test: {
+      file: 'packages/dtm/test/callers.test.ts',
+      name: 'takes no step from it, in its ledger',
+    },
+  },
+  {
     name: 'a caller runs steps that are not offered to it',
     file: 'packages/dtm/src/step-call.ts',
     from: 'if (caller && !caller.steps.has(message.step))',

@@ -51,7 +51,7 @@ export interface OnceKey {
   readonly gid: string
   readonly index: number
   readonly key: string
-  /** The app and the store of its jobs: another one may have a job with this gid, and only this one knows when the row may go. */
+  /** The app and the store of its jobs, and the caller: another one may have a job with this gid, and only this one knows when the row may go. */
   readonly owner: string
   /** Epoch milliseconds: the end of the attempt's window, checked by the database. */
   readonly notAfter: number
@@ -88,7 +88,7 @@ export interface DatabaseLimits {
  */
 export interface PruneOptions {
   /** Whose `once` rows are meant; see `OnceKey.owner`. */
-  readonly owner: string
+  readonly owners: readonly string[]
   /** Of these gids, those whose job is known to be over. */
   over(gids: readonly string[]): Promise<ReadonlySet<string>>
   /** Of these gids, those whose job is known and not over. */

@@ -6,6 +6,7 @@ import { onceFor, onceNotAwaited } from './once.ts'
 import { printValue } from './print-value.ts'
 import { retryDelayMs } from './retry-policy.ts'
 import { safeAge } from './safe-age.ts'
+import { idempotencyKeyOf, onceOwner } from './step-scope.ts'
 import { describeIssues } from './standard-schema.ts'
 import type { StepRegistry } from './step-registry.ts'
 import type { AnyStep } from './step.ts'
@@ -128,7 +129,7 @@ async function runStep(
 ): Promise<void> {
   call.signal.throwIfAborted()
   const args = step.schema ? await checkedArgs(step, step.schema, call) : storedArgs(step, call)
-  const { once, end } = onceFor(parts, call, parts.owner)
+  const { once, end } = onceFor(parts, call, onceOwner(parts.owner, call.caller))
   let signal: AbortSignal | undefined
   try {
     await step.run({
@@ -136,7 +137,7 @@ async function runStep(
       gid: call.gid,
       index: call.index,
       attempt: call.attempt,
-      idempotencyKey: `${call.gid}/${call.index}`,
+      idempotencyKey: idempotencyKeyOf(call),
       // Most steps do not ask for it, and it costs more than all else here.
       get signal() {
         return (signal ??= AbortSignal.any([call.signal, time.signal]))

@@ -127,6 +127,8 @@ export interface Participant {
 
 export interface StepCall {
   readonly gid: string
+  /** The program outside this app whose job it is, and which named the gid; absent: this app's own. */
+  readonly caller?: string
   readonly index: number
   readonly name: string
   readonly args?: string

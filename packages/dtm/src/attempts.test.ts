@@ -52,6 +52,16 @@ describe('a step', () => {
     expect(calls).toHaveLength(1)
   })
 
+  it('is another one for each caller, whatever gid it gives', async () => {
+    const all = attempts()
+    const callers = [undefined, 'billing', 'shipping']
+    for (const caller of callers) {
+      const mine = { ...step, ...(caller !== undefined && { caller }) }
+      expect(await ended(all.ask(mine, 1_000), { done: true })).toBe('done')
+    }
+    expect(calls.map(({ caller }) => caller)).toEqual(callers)
+  })
+
   it('that runs is not begun again, nor waited for', async () => {
     const all = attempts()
     const first = all.ask(step, 1_000)

@@ -1,9 +1,15 @@
-import { describeError, isSteppingError, safeAge, SteppingError } from '@stepping/core'
+import {
+  describeError,
+  idempotencyKeyOf,
+  isSteppingError,
+  safeAge,
+  SteppingError,
+} from '@stepping/core'
 import type { StepCall, StepOutcome } from '@stepping/core'
 import { monotonicMs } from './clock.ts'
 
 /** A step that DTM calls. */
-export type CalledStep = Pick<StepCall, 'gid' | 'index' | 'name' | 'args'>
+export type CalledStep = Pick<StepCall, 'gid' | 'index' | 'name' | 'args' | 'caller'>
 
 /**
  * How a step stands: `waiting` that its time has not come (again), `interrupted` that this process
@@ -91,7 +97,7 @@ export class Attempts {
    * another.
    */
   async ask(step: CalledStep, waitMs: number): Promise<Progress> {
-    const entry = this.#entryOf(keyOf(step.gid, step.index))
+    const entry = this.#entryOf(idempotencyKeyOf(step))
     if (entry.running) return 'running'
     if (entry.untold) return tell(entry)
     if (entry.isDone) return 'done before'
@@ -104,14 +110,15 @@ export class Attempts {
     return entry.running ? 'running' : tell(entry)
   }
 
+  /** Of a step of the app's own. */
   state(gid: string, index: number): StepState | undefined {
-    const entry = this.#entries.get(keyOf(gid, index))
+    const entry = this.#entries.get(idempotencyKeyOf({ gid, index }))
     return entry && { ...entry, isRunning: entry.running !== undefined }
   }
 
-  /** The next call makes an attempt, however long the step was to rest. */
+  /** The next call makes an attempt of that step of the app's own, however long it was to rest. */
   wake(gid: string, index: number): void {
-    const entry = this.#entries.get(keyOf(gid, index))
+    const entry = this.#entries.get(idempotencyKeyOf({ gid, index }))
     if (!entry) return
     entry.notBeforeMs = 0
     entry.isParked = false
@@ -191,10 +198,6 @@ export class Attempts {
     const all = [...this.#running].map(({ over }) => over)
     return await endsWithin(Promise.all(all), withinMs)
   }
-}
-
-function keyOf(gid: string, index: number): string {
-  return `${gid}/${index}`
 }
 
 function isForgotten({ isDone, untold, doneAtMs }: Entry): boolean {

@@ -1,11 +1,12 @@
-import { describeError, SteppingError } from '@stepping/core'
-import type { AnyDatabase, Health, JobAdmin, JobState, JobView, Participant } from '@stepping/core'
+import { describeError, onceOwner, SteppingError } from '@stepping/core'
+import type { Health, JobAdmin, JobState, JobView, Participant } from '@stepping/core'
 import type { Attempts } from './attempts.ts'
 import { messageIn } from './dtm-api.ts'
 import type { DtmApi } from './dtm-api.ts'
 import { dtmGid } from './dtm-gid.ts'
 import { cursorOf, viewOf } from './job-view.ts'
 import type { StoredJob } from './job-view.ts'
+import type { DtmSettings } from './options.ts'
 import type { Orders } from './orders.ts'
 import { referenceIn } from './stored-message.ts'
 import { wakeUp } from './wake-up.ts'
@@ -24,7 +25,7 @@ const pruneConcurrency = 8
 export function jobAdmin(
   api: DtmApi,
   orders: Orders,
-  ledger: AnyDatabase | undefined,
+  { ledger, callers }: Pick<DtmSettings, 'ledger' | 'callers'>,
   running: () => Running,
 ): JobAdmin {
   async function stored(gid: string): Promise<StoredJob | undefined> {
@@ -86,10 +87,11 @@ export function jobAdmin(
 
     async prune() {
       const { databases, owner } = started(running().participant)
+      const owners = [owner, ...[...callers.keys()].map((caller) => onceOwner(owner, caller))]
       let deleted = 0
       for (const database of new Set([...databases, ...(ledger ? [ledger] : [])])) {
         deleted += await database.prune({
-          owner,
+          owners,
           over: (gids) => thoseWith(gids, ['succeed', 'failed']),
           active: (gids) => thoseWith(gids, ['prepared', 'submitted']),
         })

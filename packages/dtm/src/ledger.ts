@@ -1,4 +1,4 @@
-import { safeAge, SteppingError } from '@stepping/core'
+import { idempotencyKeyOf, onceOwner, safeAge, SteppingError } from '@stepping/core'
 import type { Database, OnceKey, Participant, StepCall, StepOutcome } from '@stepping/core'
 
 /** Any database of the app; only what the ledger needs of it. */
@@ -40,7 +40,7 @@ export class Ledger {
 
   /** Makes the attempt unless the step is done. Never rejects. */
   async run(call: StepCall): Promise<StepOutcome> {
-    const id = `${call.gid}/${call.index}`
+    const id = idempotencyKeyOf(call)
     let attempt: Promise<StepOutcome> | undefined
     try {
       await this.#database.transaction(async (tx) => {
@@ -62,9 +62,10 @@ export class Ledger {
     }
   }
 
-  #keyOf({ gid, index }: StepCall): OnceKey {
+  #keyOf({ gid, index, caller }: StepCall): OnceKey {
     const notAfter = Date.now() + safeAge.attemptWindowMs
-    return { gid, index, key: doneKey, owner: this.#participant.owner, notAfter }
+    const owner = onceOwner(this.#participant.owner, caller)
+    return { gid, index, key: doneKey, owner, notAfter }
   }
 
   /** No failure of the step: it was not begun, or it is done and only that is not written yet. */

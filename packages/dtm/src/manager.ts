@@ -54,7 +54,7 @@ export class DtmTransactionManager implements TransactionManager {
       unknownSteps,
       isCapped: (gid) => this.#isCapped(gid),
     }
-    this.jobs = jobAdmin(this.#api, this.#transport.orders, settings.ledger, () => ({
+    this.jobs = jobAdmin(this.#api, this.#transport.orders, settings, () => ({
       participant: this.#participant,
       attempts: this.#attempts,
       closed: this.#closing !== undefined,

@@ -72,7 +72,7 @@ export function jobAdmin(store: JobStore, running: () => Running): JobAdmin {
       for (const database of databases) {
         try {
           deleted += await database.prune({
-            owner,
+            owners: [owner],
             over: async (gids) => await store.over(gids),
             active: async (gids) => await store.active(gids),
           })

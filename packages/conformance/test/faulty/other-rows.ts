@@ -77,11 +77,19 @@ export const otherRowsFaults: readonly DatabaseFault[] = [
     }),
   },
   {
+    name: 'only the once rows of the first owner are cleaned',
+    rejectedBy: 'the once rows of each owner go',
+    database: (healthy) => ({
+      prune: async (options) =>
+        await healthy.prune({ ...options, owners: options.owners.slice(0, 1) }),
+    }),
+  },
+  {
     name: 'the once rows of everybody are cleaned',
     rejectedBy: 'the once rows of another owner, whose jobs are not known here, stay',
     database: (healthy) => ({
       prune: async (options) =>
-        (await healthy.prune(options)) + (await healthy.prune({ ...options, owner: 'another' })),
+        await healthy.prune({ ...options, owners: [...options.owners, 'another'] }),
     }),
   },
 ]

@@ -245,6 +245,6 @@ function transactionOf(context: DbContext): FakeTransaction {
   throw new SteppingError('TRANSACTION_LOST', `The transaction is ${tx.state}.`)
 }
 
-function onceId({ gid, index, key }: OnceKey): string {
-  return `${gid}/${index}/${key}`
+function onceId({ gid, index, key, owner }: OnceKey): string {
+  return JSON.stringify([gid, index, key, owner])
 }

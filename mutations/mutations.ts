@@ -1025,6 +1025,46 @@ export const mutations: readonly Mutation[] = [
     },
   },
   {
+    name: 'a step is taken from a process that is at it and lives',
+    file: 'packages/dtm/src/ledger.ts',
+    from: 'seen?.text === as && ',
+    to: 'seen !== undefined && ',
+    test: {
+      file: 'packages/dtm/src/ledger.test.ts',
+      name: 'of a process that shows only at the last moment that it lives stays there',
+    },
+  },
+  {
+    name: 'a beat of the ledger looks like the one before',
+    file: 'packages/dtm/src/ledger-lease.ts',
+    from: 'beat: ++this.#beat',
+    to: 'beat: this.#beat',
+    test: {
+      file: 'packages/dtm/src/ledger.test.ts',
+      name: 'is not begun in the other process for as long as the first is at it and lives',
+    },
+  },
+  {
+    name: 'an attempt goes on although its lease in the ledger is over',
+    file: 'packages/dtm/src/ledger-lease.ts',
+    from: 'this.#deadline = setTimeout(() => this.#lose(), atMs - monotonicMs())',
+    to: '',
+    test: {
+      file: 'packages/dtm/src/ledger.test.ts',
+      name: 'of a process that shows no sign of life stops there before the other one begins it',
+    },
+  },
+  {
+    name: 'whoever was at a step that was taken over writes it all the same',
+    file: 'packages/dtm/src/ledger-lease.ts',
+    from: '(this.#holder.holds(now) ? state() : undefined)',
+    to: 'state()',
+    test: {
+      file: 'packages/dtm/src/ledger.test.ts',
+      name: 'that was taken over is not written by its first holder',
+    },
+  },
+  {
     name: 'a step is remembered by its gid alone, whoever has it called',
     file: 'packages/core/src/step-scope.ts',
     from: "${caller === undefined ? '' : `${caller}/`}",

@@ -44,6 +44,8 @@ export class SimulatedDatabase implements Database<Transaction, CommittableConte
       },
       store: async (context, key, value) =>
         await storeOnce(context as SimulatedContext, key, value),
+      // Only the ledger of the DTM server's provider does.
+      replace: async () => await Promise.reject(new Error('is not simulated')),
     }
   }
 

@@ -57,7 +57,7 @@ export interface OnceKey {
   readonly notAfter: number
 }
 
-/** The rows behind a step's `once`, written in the transaction that they guard. */
+/** The rows behind a step's `once`, written in the transaction that they guard, and those of a ledger of steps. */
 export interface OnceRows {
   /**
    * Takes the key inside the context's transaction, waiting for another transaction that holds it.
@@ -68,6 +68,11 @@ export interface OnceRows {
   take(context: DbContext, key: OnceKey): Promise<{ readonly value: string | null } | undefined>
   /** Stores the value of a key that this transaction took. */
   store(context: DbContext, key: OnceKey, value: string): Promise<void>
+  /**
+   * Stores a value in place of the one that was read, unless that has become another one meanwhile;
+   * resolves with whether it did.
+   */
+  replace(context: DbContext, key: OnceKey, was: string, value: string): Promise<boolean>
 }
 
 /**

@@ -6,7 +6,8 @@ import {
   SteppingError,
 } from '@stepping/core'
 import type { StepCall, StepOutcome } from '@stepping/core'
-import { monotonicMs } from './clock.ts'
+import { endsWithin, monotonicMs } from './clock.ts'
+import type { Undecided } from './ledger.ts'
 
 /** A step that DTM calls. */
 export type CalledStep = Pick<StepCall, 'gid' | 'index' | 'name' | 'args' | 'caller'>
@@ -52,7 +53,7 @@ interface Entry {
 }
 
 export interface AttemptsOptions {
-  readonly run: (call: StepCall) => Promise<StepOutcome>
+  readonly run: (call: StepCall) => Promise<StepOutcome | Undecided>
   /** Attempts at once. */
   readonly concurrency: number
   /** How long a parked step rests: DTM cannot park it. */
@@ -151,7 +152,11 @@ export class Attempts {
     return running
   }
 
-  #end(entry: Entry, step: CalledStep, outcome: StepOutcome): void {
+  #end(entry: Entry, step: CalledStep, outcome: StepOutcome | Undecided): void {
+    if (outcome === 'undecided') {
+      entry.untold = 'waiting'
+      return
+    }
     if (outcome.done) {
       entry.isDone = true
       entry.doneAtMs = monotonicMs()
@@ -209,13 +214,4 @@ function tell(entry: Entry): Progress {
   const progress = entry.untold ?? (entry.isDone ? 'done before' : 'waiting')
   entry.untold = undefined
   return progress
-}
-
-async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, ms, false)
-  })
-  const ended = work.then(() => true)
-  return await Promise.race([ended, late]).finally(() => clearTimeout(timer))
 }

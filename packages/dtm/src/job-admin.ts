@@ -31,8 +31,11 @@ export function jobAdmin(
   async function stored(gid: string): Promise<StoredJob | undefined> {
     const { transaction, branches, now } = await api.query(dtmGid(gid))
     const reference = transaction ? referenceIn(transaction) : undefined
-    // What another client of this DTM server has under that gid is none of our business.
+    // What another client of this DTM server has under that gid is none of our business, nor is what
+    // another app has.
     if (!transaction || reference?.gid !== gid) return undefined
+    const { participant } = running()
+    if (participant && reference.app !== participant.app) return undefined
     return { transaction, branches, reference, now }
   }
 
@@ -131,6 +134,9 @@ export function jobAdmin(
     const ask = async (): Promise<void> => {
       for (let gid = rest.pop(); gid !== undefined; gid = rest.pop()) {
         // Also of jobs that are not ours: those of other languages call our steps, too.
+        // What is closing does not wait for all rows to be looked at.
+        if (running().closed)
+          throw new SteppingError('CLOSED', 'The app is closing: the rows are cleaned later.')
         const { transaction } = await api.query(dtmGid(gid))
         if (transaction && statuses.includes(transaction.status)) found.add(gid)
       }

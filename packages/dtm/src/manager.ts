@@ -82,8 +82,8 @@ export class DtmTransactionManager implements TransactionManager {
   }
 
   async #close(): Promise<void> {
-    this.#cleaner?.close()
-    await this.#attempts?.close(this.settings.drainMs)
+    const { drainMs } = this.settings
+    await Promise.all([this.#cleaner?.close(drainMs), this.#attempts?.close(drainMs)])
     this.#participant = undefined
     this.#transport.close?.()
     await this.#api.close()

@@ -2,6 +2,7 @@ import { defineStep } from '@stepping/core'
 import { freshDatabase, startDtm } from '@stepping/test-support'
 import type { DtmServer } from '@stepping/test-support'
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest'
+import { dtmOptions } from '../src/index.ts'
 import { openOrders, startApp } from './app.ts'
 import type { App, OrdersDatabase } from './app.ts'
 
@@ -115,9 +116,29 @@ describe.each([
     const isDue = async (): Promise<number> =>
       (await app.stepping.jobs.find(gid))!.dueAt.getTime() - Date.now()
     await vi.waitFor(async () => expect(await isDue()).toBeGreaterThan(10_000), { timeout: 20_000 })
+    // One that is due later is not moved along: its delay would begin anew.
+    const tm = dtmOptions({ delayMs: 3_600_000 })
+    const delayed = await app.stepping.createJob({ tm }).addStep(app.note, 'later').start()
+    const delayedUntil = async (): Promise<number> =>
+      (await app.stepping.jobs.find(delayed.gid))!.dueAt.getTime()
+    await vi.waitFor(async () => expect(await delayedUntil()).toBeGreaterThan(Date.now() + 1e6))
+    const until = await delayedUntil()
     await app.stepping.jobs.retry(gid)
     await app.finished(gid, 8_000)
+    expect(await delayedUntil()).toBe(until)
+    await app.stepping.jobs.cancel(delayed.gid)
   }, 60_000)
+
+  test('a job of another app is neither found nor ended', async () => {
+    const app = await open()
+    const market = await startApp({ ...reach(), name: 'market' })
+    const tm = dtmOptions({ delayMs: 3_600_000 })
+    const { gid } = await app.stepping.createJob({ tm }).addStep(app.note, 'of the shop').start()
+    expect(await market.stepping.jobs.find(gid)).toBeNull()
+    await expect(market.stepping.jobs.cancel(gid)).rejects.toMatchObject({ code: 'JOB_UNKNOWN' })
+    await expect(market.stepping.jobs.retry(gid)).rejects.toMatchObject({ code: 'JOB_UNKNOWN' })
+    await app.stepping.jobs.cancel(gid)
+  })
 
   test('a job is cancelled before its next step', async () => {
     const app = await open()

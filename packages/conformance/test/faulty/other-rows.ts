@@ -45,6 +45,13 @@ export const otherRowsFaults: readonly DatabaseFault[] = [
     driver: dialect({ storeOnce: () => sql`select 1` }),
   },
   {
+    name: 'a value is replaced by whoever comes',
+    rejectedBy: 'a value is replaced only while it is the one that was read',
+    driver: dialect({
+      storeOnce: (tables, key, value) => postgres.storeOnce(tables, key, value),
+    }),
+  },
+  {
     name: 'once counts changed rows',
     rejectedBy: 'a value that is stored over itself is no error, though nothing changes',
     database: (healthy) => ({

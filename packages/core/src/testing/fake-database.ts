@@ -67,6 +67,13 @@ export class FakeDatabase implements Database<FakeTransaction, DbContext, FakeTr
       store: async (context, key, value) => {
         transactionOf(context).onceRows.set(onceId(key), value)
       },
+      replace: async (context, key, was, value) => {
+        const { onceRows } = transactionOf(context)
+        const id = onceId(key)
+        if ((onceRows.get(id) ?? this.onceRows.get(id)) !== was) return false
+        onceRows.set(id, value)
+        return true
+      },
     }
   }
 

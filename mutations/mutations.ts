@@ -1025,6 +1025,16 @@ export const mutations: readonly Mutation[] = [
     },
   },
   {
+    name: 'bringing a job forward moves others that are due later',
+    file: 'packages/dtm/src/wake-up.ts',
+    from: 'api.moveForward(Math.max(0, inSeconds), 1)',
+    to: 'api.moveForward(Math.max(0, inSeconds), 100)',
+    test: {
+      file: 'packages/dtm/test/job-admin.test.ts',
+      name: 'with DTM over BoltDB, called by HTTP, > a job that waits long is tried again at once',
+    },
+  },
+  {
     name: 'a step is taken from a process that is at it and lives',
     file: 'packages/dtm/src/ledger.ts',
     from: 'seen?.text === as && ',

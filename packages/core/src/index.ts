@@ -35,6 +35,7 @@ export { assertGid, newGid } from './gid.ts'
 export { hint } from './step-registry.ts'
 export { assertNumber } from './option.ts'
 export type { NumberRange } from './option.ts'
+export { cannotBeAsked } from './cannot-be-asked.ts'
 export { idempotencyKeyOf, onceOwner } from './step-scope.ts'
 export { barrierRetentionMs, jobRetentionMs, onceRetentionMs, safeAge } from './safe-age.ts'
 export { pruneRows } from './prune.ts'
@@ -62,6 +63,7 @@ export type {
   JobRecord,
   Participant,
   StepCall,
+  FailedOutcome,
   StepOutcome,
   StepRecord,
   TmOptions,

@@ -10,7 +10,7 @@ import { idempotencyKeyOf, onceOwner } from './step-scope.ts'
 import { describeIssues } from './standard-schema.ts'
 import type { StepRegistry } from './step-registry.ts'
 import type { AnyStep } from './step.ts'
-import type { Participant, StepCall, StepOutcome } from './transaction-manager.ts'
+import type { FailedOutcome, Participant, StepCall } from './transaction-manager.ts'
 import type { TransactionParts } from './transaction.ts'
 
 export interface ParticipantParts extends TransactionParts {
@@ -59,6 +59,7 @@ export function createParticipant(parts: ParticipantParts): Participant {
       if (!error) return { done: true }
       const outcome = failureOf(step, call, error)
       if (!outcome.interrupted) {
+        const nextTryInMs = (await call.nextTryInMs?.(outcome)) ?? outcome.retryInMs
         parts.report({
           type: 'step.failed',
           gid: call.gid,
@@ -66,7 +67,7 @@ export function createParticipant(parts: ParticipantParts): Participant {
           index: call.index,
           attempt: notMade ? call.attempt - 1 : call.attempt,
           error,
-          retryInMs: outcome.park ? null : outcome.retryInMs,
+          retryInMs: outcome.park ? null : nextTryInMs,
         })
       }
       return outcome
@@ -201,11 +202,7 @@ function times(count: number): string {
   return count === 1 ? '1 time' : `${count} times`
 }
 
-function failureOf(
-  step: AnyStep<never>,
-  call: StepCall,
-  error: Error,
-): Extract<StepOutcome, { done: false }> {
+function failureOf(step: AnyStep<never>, call: StepCall, error: Error): FailedOutcome {
   const wanted = isSteppingError(error, 'STEP_RETRY') ? error.retryAfterMs : undefined
   const limit = invalidStoredArgs.has(error)
     ? Math.min(invalidArgsAttempts, step.maxAttempts)

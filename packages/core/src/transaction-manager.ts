@@ -137,7 +137,11 @@ export interface StepCall {
   /** Nobody stored how the attempt before ended: its process died, or lost the job. */
   readonly afterCutOff?: boolean
   readonly signal: AbortSignal
+  /** When the next attempt follows a failed one, where that is not only the step's to say. To tell people. */
+  readonly nextTryInMs?: (outcome: FailedOutcome) => Promise<number>
 }
+
+export type FailedOutcome = Extract<StepOutcome, { done: false }>
 
 export type StepOutcome =
   | { readonly done: true }

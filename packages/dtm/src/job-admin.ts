@@ -1,4 +1,4 @@
-import { describeError, onceOwner, SteppingError } from '@stepping/core'
+import { cannotBeAsked, describeError, onceOwner, SteppingError } from '@stepping/core'
 import type { Health, JobAdmin, JobState, JobView, Participant } from '@stepping/core'
 import type { Attempts } from './attempts.ts'
 import { messageIn } from './dtm-api.ts'
@@ -8,6 +8,7 @@ import { cursorOf, viewOf } from './job-view.ts'
 import type { StoredJob } from './job-view.ts'
 import type { DtmSettings } from './options.ts'
 import type { Orders } from './orders.ts'
+import type { PreparedReference } from './prepared-reference.ts'
 import { referenceIn } from './stored-message.ts'
 import { wakeUp } from './wake-up.ts'
 
@@ -76,7 +77,7 @@ export function jobAdmin(
       // Only the barrier's answer leads out of prepared.
       const outcome =
         job.transaction.status === 'prepared'
-          ? await started(participant).queryPrepared(job.reference)
+          ? await askAbout(started(participant), job.reference)
           : 'committed'
       const call = outcome === 'committed' ? 'forceStop' : 'abort'
       const body = JSON.stringify({ gid: dtmGid(gid), trans_type: 'msg' })
@@ -143,6 +144,17 @@ export function jobAdmin(
     }
     await Promise.all(Array.from({ length: pruneConcurrency }, ask))
     return found
+  }
+}
+
+async function askAbout(
+  participant: Participant,
+  reference: PreparedReference,
+): Promise<'committed' | 'rolledBack'> {
+  try {
+    return await participant.queryPrepared(reference)
+  } catch (error) {
+    throw cannotBeAsked(reference.gid, reference.database, error)
   }
 }
 

@@ -195,6 +195,49 @@ describe.each([
     expect(app.notes).toEqual([])
   })
 
+  test('prepared jobs whose database is gone for good are ended by another one in its place', async () => {
+    const gone = await openOrders('gone')
+    const app = await startApp({ ...reach(), orders: gone })
+    const prepare = async (): Promise<string> =>
+      await gone.db.transaction(async (tx) => {
+        const job = app.stepping.createJob(gone.database.context(tx)).addStep(app.note, 'run')
+        await job.prepareAndInsertBarrier()
+        return job.gid
+      })
+    const [never, wanted] = [await prepare(), await prepare()]
+    const identity = await gone.database.identity()
+    await gone.close()
+    await expect(app.stepping.jobs.cancel(never)).rejects.toMatchObject({
+      gid: never,
+      message: expect.stringContaining(`gone with the identity ${identity}`),
+    })
+    const other = await openOrders('gone')
+    onTestFinished(() => other.close())
+    await other.query(`update stepping.meta set value = $1 where name = 'identity'`, [identity])
+    await other.query(
+      `insert into stepping.barrier (trans_type, gid, branch_id, op, barrier_id, reason)
+       values ('msg', $1, '00', 'msg', '01', 'msg')`,
+      [wanted],
+    )
+    const again = await startApp({ ...reach(), orders: other })
+    await again.stepping.jobs.cancel(never)
+    expect(await again.stepping.jobs.find(never)).toMatchObject({ state: 'rolledBack' })
+    await again.stepping.jobs.cancel(wanted)
+    expect(await again.stepping.jobs.find(wanted)).toMatchObject({ state: 'cancelled' })
+    expect(app.notes).toEqual([])
+  })
+
+  test('a failed attempt is told with the wait that DTM has for the job', async () => {
+    const app = await open()
+    const gid = await app.start()
+    const waits = (): unknown[] =>
+      app.events.flatMap((event) => (event.type === 'step.failed' ? [event.retryInMs] : []))
+    await vi.waitFor(() => expect(waits().slice(0, 2)).toEqual([6_000, 12_000]), {
+      timeout: 20_000,
+    })
+    await vi.waitFor(() => app.stepping.jobs.cancel(gid), { timeout: 20_000 })
+  }, 50_000)
+
   test('old rows of jobs that are over go, and those of others stay', async () => {
     const app = await open()
     const { gid: finished } = await placed(app)

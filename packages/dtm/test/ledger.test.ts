@@ -41,6 +41,12 @@ interface Fleet {
   readonly failing: Step
   /** Goes on until `endSlow`. */
   readonly slow: Step
+  /** Takes most of a second, and is answered in time. */
+  readonly short: Step
+  /** The positions of short steps of which two attempts ran at once. */
+  readonly overlaps: number[]
+  /** A call that comes while another one is open goes to the second process, all others to the first. */
+  splitOverlaps(): void
   endSlow(): void
   /** The answers to calls of steps. */
   readonly statuses: number[]
@@ -51,7 +57,10 @@ interface Fleet {
   finished(gid: string): Promise<void>
 }
 
-async function openFleet(ledger: 'with a ledger' | 'without'): Promise<Fleet> {
+async function openFleet(
+  ledger: 'with a ledger' | 'without',
+  answerWithinMs = 200,
+): Promise<Fleet> {
   const began: string[] = []
   const statuses: number[] = []
   const events: SteppingEvent[] = []
@@ -59,10 +68,15 @@ async function openFleet(ledger: 'with a ledger' | 'without'): Promise<Fleet> {
   const processes: RequestListener[] = []
   const pools: Pool[] = []
   let turn = 0
+  let openCalls = 0
+  let isSplit = false
+  const next = (): RequestListener => processes[isSplit ? Number(openCalls > 1) : turn++ % 2]!
   const { origin } = await listen((request, response) => {
     if (request.method === 'GET') return processes[0]!(request, response)
     response.on('finish', () => statuses.push(response.statusCode))
-    processes[turn++ % 2]!(request, response)
+    openCalls++
+    response.on('close', () => openCalls--)
+    next()(request, response)
   })
   const step = (name: string, run: () => unknown): Step =>
     defineStep({
@@ -77,6 +91,18 @@ async function openFleet(ledger: 'with a ledger' | 'without'): Promise<Fleet> {
   const failing = step('Failing', () => {
     if (began.filter((name) => name === 'Failing').length === 1) throw new Error('not yet')
   })
+  const running = new Set<number>()
+  const overlaps: number[] = []
+  const short = defineStep({
+    name: 'Short',
+    async run({ index }) {
+      began.push(`Short ${index}`)
+      if (running.has(index)) overlaps.push(index)
+      running.add(index)
+      await new Promise((resolve) => setTimeout(resolve, 900))
+      running.delete(index)
+    },
+  })
   const open = async (): Promise<Stepping> => {
     const pool = new Pool({
       connectionString: orders.url,
@@ -88,7 +114,7 @@ async function openFleet(ledger: 'with a ledger' | 'without'): Promise<Fleet> {
       server: proxy.address,
       callbackUrl: origin,
       secrets: [secret],
-      answerWithinMs: 200,
+      answerWithinMs,
       ...(ledger === 'with a ledger' && {
         ledger: drizzlePostgres(drizzle(pool), { name: 'ledger' }),
       }),
@@ -97,7 +123,7 @@ async function openFleet(ledger: 'with a ledger' | 'without'): Promise<Fleet> {
     const stepping = createStepping({
       app: 'shop',
       tm,
-      steps: [quick, failing, slow],
+      steps: [quick, failing, slow, short],
       logger: silentLogger,
       onEvent: (event) => events.push(event),
     })
@@ -118,6 +144,11 @@ async function openFleet(ledger: 'with a ledger' | 'without'): Promise<Fleet> {
     quick,
     failing,
     slow,
+    short,
+    overlaps,
+    splitOverlaps: () => {
+      isSplit = true
+    },
     endSlow: ended.resolve,
     statuses,
     cutOffFirst: () => pools[0]!.end(),
@@ -130,6 +161,18 @@ async function openFleet(ledger: 'with a ledger' | 'without'): Promise<Fleet> {
       await vi.waitFor(() => expect(events.some(isEnd)).toBe(true), { timeout: 25_000 })
     },
   }
+}
+
+/**
+ * A job whose submit is on its way for more than a second, but comes in time, with steps that are all
+ * answered in time. DTM's first visit is counted from the prepare: it falls into the first round.
+ */
+async function manyShortSteps(fleet: Fleet): Promise<string> {
+  fleet.splitOverlaps()
+  proxy.set('submit', { after: () => new Promise((resolve) => setTimeout(resolve, 1_500)) })
+  const job = fleet.first.createJob()
+  for (let n = 0; n < 7; n++) job.addStep(fleet.short)
+  return (await job.start()).gid
 }
 
 /**
@@ -177,6 +220,13 @@ describe('with a ledger', () => {
     expect(fleet.statuses).toEqual([500, 200])
   }, 40_000)
 
+  test('short steps are begun by one process, though DTM calls beside its first round', async () => {
+    const fleet = await openFleet('with a ledger', 2_000)
+    await fleet.finished(await manyShortSteps(fleet))
+    expect(fleet.overlaps).toEqual([])
+    expect(fleet.began).toHaveLength(7)
+  }, 40_000)
+
   test('a step of a process that is cut off is begun in the other when its lease is over', async () => {
     const fleet = await openFleet('with a ledger')
     const { gid } = await fleet.first.createJob().addStep(fleet.slow).start()
@@ -194,6 +244,12 @@ describe('without', () => {
     await submittedTooLate(fleet)
     await vi.waitFor(() => expect(fleet.began).toContain('Quick'), { timeout: 20_000 })
     await vi.waitFor(() => expect(fleet.began.slice(2)).toContain('Quick'), { timeout: 20_000 })
+  }, 40_000)
+
+  test('a short step is begun beside itself when DTM calls beside its first round', async () => {
+    const fleet = await openFleet('without', 2_000)
+    await manyShortSteps(fleet)
+    await vi.waitFor(() => expect(fleet.overlaps.length).toBeGreaterThan(0), { timeout: 20_000 })
   }, 40_000)
 
   test('a step that runs in one process is begun in the other', async () => {

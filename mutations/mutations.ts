@@ -1025,6 +1025,16 @@ export const mutations: readonly Mutation[] = [
     },
   },
   {
+    name: 'closing does not wait for rows that are being cleaned',
+    file: 'packages/dtm/src/cleaner.ts',
+    from: 'if (this.#cleaning) await endsWithin(this.#cleaning, withinMs)',
+    to: '',
+    test: {
+      file: 'packages/dtm/src/cleaner.test.ts',
+      name: 'closes when it has cleaned, and leaves no timer behind',
+    },
+  },
+  {
     name: 'bringing a job forward moves others that are due later',
     file: 'packages/dtm/src/wake-up.ts',
     from: 'api.moveForward(Math.max(0, inSeconds), 1)',

@@ -144,8 +144,11 @@ class SelfTransactionManager implements TransactionManager {
 
   async close(): Promise<void> {
     this.#closed = true
-    this.#cleaner?.close()
-    await Promise.all([this.#listener?.close(), this.#worker?.close()])
+    await Promise.all([
+      this.#cleaner?.close(this.#options.drainMs),
+      this.#listener?.close(),
+      this.#worker?.close(),
+    ])
     await Promise.all([...this.#notifiers.values()].map((notifier) => notifier.close()))
   }
 

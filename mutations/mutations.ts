@@ -1057,6 +1057,96 @@ export const mutations: readonly Mutation[] = [
     },
   },
   {
+    name: 'closing does not wait for rows that are being cleaned',
+    file: 'packages/dtm/src/cleaner.ts',
+    from: 'if (this.#cleaning) await endsWithin(this.#cleaning, withinMs)',
+    to: '',
+    test: {
+      file: 'packages/dtm/src/cleaner.test.ts',
+      name: 'closes when it has cleaned, and leaves no timer behind',
+    },
+  },
+  {
+    name: 'bringing a job forward moves others that are due later',
+    file: 'packages/dtm/src/wake-up.ts',
+    from: 'api.moveForward(Math.max(0, inSeconds), 1)',
+    to: 'api.moveForward(Math.max(0, inSeconds), 100)',
+    test: {
+      file: 'packages/dtm/test/job-admin.test.ts',
+      name: 'with DTM over BoltDB, called by HTTP, > a job that waits long is tried again at once',
+    },
+  },
+  {
+    name: 'a step is taken from a process that is at it and lives',
+    file: 'packages/dtm/src/ledger.ts',
+    from: 'seen?.text === as && ',
+    to: 'seen !== undefined && ',
+    test: {
+      file: 'packages/dtm/src/ledger.test.ts',
+      name: 'of a process that shows only at the last moment that it lives stays there',
+    },
+  },
+  {
+    name: 'a beat of the ledger looks like the one before',
+    file: 'packages/dtm/src/ledger-lease.ts',
+    from: 'beat: ++this.#beat',
+    to: 'beat: this.#beat',
+    test: {
+      file: 'packages/dtm/src/ledger.test.ts',
+      name: 'is not begun in the other process for as long as the first is at it and lives',
+    },
+  },
+  {
+    name: 'an attempt goes on although its lease in the ledger is over',
+    file: 'packages/dtm/src/ledger-lease.ts',
+    from: 'this.#deadline = setTimeout(() => this.#lose(), atMs - monotonicMs())',
+    to: '',
+    test: {
+      file: 'packages/dtm/src/ledger.test.ts',
+      name: 'of a process that shows no sign of life stops there before the other one begins it',
+    },
+  },
+  {
+    name: 'whoever was at a step that was taken over writes it all the same',
+    file: 'packages/dtm/src/ledger-lease.ts',
+    from: '(this.#holder.holds(now) ? state() : undefined)',
+    to: 'state()',
+    test: {
+      file: 'packages/dtm/src/ledger.test.ts',
+      name: 'that was taken over is not written by its first holder',
+    },
+  },
+  {
+    name: 'a step is remembered by its gid alone, whoever has it called',
+    file: 'packages/core/src/step-scope.ts',
+    from: "${caller === undefined ? '' : `${caller}/`}",
+    to: '',
+    test: {
+      file: 'packages/dtm/test/callers.test.ts',
+      name: 'takes no step from it, in its memory',
+    },
+  },
+  {
+    name: 'a caller takes the once rows of the app itself',
+    file: 'packages/core/src/step-scope.ts',
+    from: 'caller === undefined ? owner : `${owner}/key=${caller}`',
+    to: 'owner',
+    test: {
+      file: 'packages/dtm/test/callers.test.ts',
+      name: 'takes no step from it, by once',
+    },
+  },
+  {
+    name: 'a caller takes the rows of the ledger from the app itself',
+    file: 'packages/dtm/src/ledger.ts',
+    from: 'onceOwner(this.#participant.owner, caller)',
+    to: 'this.#participant.owner',
+    test: {
+      file: 'packages/dtm/test/callers.test.ts',
+      name: 'takes no step from it, in its ledger',
+    },
+  },
+  {
     name: 'a caller runs steps that are not offered to it',
     file: 'packages/dtm/src/step-call.ts',
     from: 'if (caller && !caller.steps.has(message.step))',

@@ -44,6 +44,8 @@ export class SimulatedDatabase implements Database<Transaction, CommittableConte
       },
       store: async (context, key, value) =>
         await storeOnce(context as SimulatedContext, key, value),
+      // Only the ledger of the DTM server's provider does.
+      replace: async () => await Promise.reject(new Error('is not simulated')),
     }
   }
 
@@ -60,7 +62,7 @@ export class SimulatedDatabase implements Database<Transaction, CommittableConte
 
   async prune(options: PruneOptions): Promise<number> {
     const { server } = this
-    const { owner } = options
+    const owner = options.owners[0]!
     const rows = await this.ask('list rows', async () => server.listRows(owner))
     const alive = await options.active(rows.once.map(gidOf))
     const known = await options.over(rows.barrier)

@@ -176,7 +176,7 @@ describe.each(serverDrivers)('the rights over $name', (driver) => {
     })
     expect(await database.barrier.resolve(key)).toBe('committed')
     await database.prune({
-      owner: 'shop',
+      owners: ['shop'],
       over: async () => new Set(),
       active: async () => new Set(),
     })

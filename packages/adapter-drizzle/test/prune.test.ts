@@ -63,7 +63,7 @@ describe.each(drivers)('prune over $name', (driver) => {
   /** As a transaction manager that knows these jobs. */
   async function prune({ over = [], active = [], onAsk }: Known = {}): Promise<number> {
     return await h.database.prune({
-      owner: 'shop',
+      owners: ['shop'],
       over: async (gids) => {
         onAsk?.(gids)
         return among(over, gids)

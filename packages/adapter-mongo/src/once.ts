@@ -36,6 +36,16 @@ export function mongoOnce(collections: Collections): OnceRows {
       const update = { $set: { value } }
       await executeIn(context)({ findAndModify: once, query: rowOf(key), update })
     },
+    async replace(context, key, was, value) {
+      const query = { ...rowOf(key), value: was }
+      const update = { $set: { value } }
+      const { value: found } = await executeIn(context)({
+        findAndModify: collections.once,
+        query,
+        update,
+      })
+      return found !== null
+    },
   }
 }
 

@@ -14,7 +14,7 @@ test("the rows of DTM's clients, whose age nobody knows, stay", async () => {
     { ...own, gid: 'another branch', op: 'action', create_time: time },
     { ...own, gid: 'ours', create_time: time },
   ])
-  expect(await h.database.prune({ owner: 'shop', over: none, active: none })).toBe(1)
+  expect(await h.database.prune({ owners: ['shop'], over: none, active: none })).toBe(1)
   expect((await rows.distinct('gid')).toSorted((a, b) => (a < b ? -1 : 1))).toEqual([
     'another branch',
     'no time',
@@ -35,6 +35,6 @@ test('a batch of young rows ends the look, however many there are', async () => 
     asked.push(gids.length)
     return new Set()
   }
-  expect(await h.database.prune({ owner: 'shop', over, active: none })).toBe(0)
+  expect(await h.database.prune({ owners: ['shop'], over, active: none })).toBe(0)
   expect(asked).toEqual([0])
 })

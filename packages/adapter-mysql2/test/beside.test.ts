@@ -104,7 +104,7 @@ async function age(h: Harness, column: string, table: string, key: string): Prom
 
 async function prune(h: Harness): Promise<void> {
   await h.database.prune({
-    owner: 'shop',
+    owners: ['shop'],
     over: async (gids) => new Set(gids),
     active: async () => new Set(),
   })

@@ -140,7 +140,7 @@ describe('a context', () => {
       await fresh.database.barrier.insert(context, key)
     })
     const options = {
-      owner: 'shop',
+      owners: ['shop'],
       over: async () => new Set<string>(),
       active: async () => new Set<string>(),
     }

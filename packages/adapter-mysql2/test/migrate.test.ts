@@ -138,7 +138,7 @@ test('the rights to change the schema are needed by migrate only', async () => {
   })
   expect(await database.barrier.resolve(key)).toBe('committed')
   await database.prune({
-    owner: 'shop',
+    owners: ['shop'],
     over: async () => new Set(),
     active: async () => new Set(),
   })

@@ -110,7 +110,7 @@ describe.each(Object.entries(settings))('with %s', (_name, options) => {
       h.database.transaction((tx) => h.database.barrier.insert(h.database.context(tx), key)),
     ).rejects.toMatchObject({ code: 'BARRIER_DECIDED' })
     await h.database.prune({
-      owner: 'shop',
+      owners: ['shop'],
       over: async () => new Set(),
       active: async () => new Set(),
     })

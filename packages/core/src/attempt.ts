@@ -5,6 +5,7 @@ import { onceFor, onceNotAwaited } from './once.ts'
 import { printValue } from './print-value.ts'
 import { describeIssues } from './standard-schema.ts'
 import type { SchemaResult } from './standard-schema.ts'
+import { idempotencyKeyOf, onceOwner } from './step-scope.ts'
 import type { AnyStep, StepContext } from './step.ts'
 import type { StepCall } from './transaction-manager.ts'
 import type { TransactionParts } from './transaction.ts'
@@ -97,13 +98,13 @@ class Attempt {
     call.signal.throwIfAborted()
     const checked = checkedArgs(step, call)
     const args = checked instanceof Promise ? await checked : checked
-    const { once, end } = onceFor(this.#parts, call, this.#parts.owner)
+    const { once, end } = onceFor(this.#parts, call, onceOwner(this.#parts.owner, call.caller))
     const context: Omit<StepContext<never, never>, 'signal'> = {
       args: args as never,
       gid: call.gid,
       index: call.index,
       attempt: call.attempt,
-      idempotencyKey: `${call.gid}/${call.index}`,
+      idempotencyKey: idempotencyKeyOf(call),
       services: this.#parts.services as never,
       once,
     }

@@ -15,7 +15,7 @@ test('cleans about as often as it was told', async () => {
   await vi.advanceTimersByTimeAsync(99.5 * hour)
   expect(prune.mock.calls.length).toBeGreaterThan(66)
   expect(prune.mock.calls.length).toBeLessThan(200)
-  cleaner.close()
+  await cleaner.close(0)
 })
 
 test('a failure does not keep it from cleaning later', async () => {
@@ -23,7 +23,7 @@ test('a failure does not keep it from cleaning later', async () => {
   const cleaner = new Cleaner({ prune }, { report() {} }, hour)
   await vi.advanceTimersByTimeAsync(10 * hour)
   expect(prune.mock.calls.length).toBeGreaterThan(5)
-  cleaner.close()
+  await cleaner.close(0)
 })
 
 test('does not begin again while it is cleaning', async () => {
@@ -31,16 +31,21 @@ test('does not begin again while it is cleaning', async () => {
   const cleaner = new Cleaner({ prune }, { report() {} }, hour)
   await vi.advanceTimersByTimeAsync(10 * hour)
   expect(prune).toHaveBeenCalledOnce()
-  cleaner.close()
+  const closed = cleaner.close(10_000)
+  await vi.advanceTimersByTimeAsync(10_000)
+  await closed
 })
 
-test('closed, it leaves no timer behind, also when it was cleaning', async () => {
+test('closes when it has cleaned, and leaves no timer behind', async () => {
   const pruned = Promise.withResolvers<number>()
   const cleaner = new Cleaner({ prune: () => pruned.promise }, { report() {} }, hour)
   await vi.advanceTimersByTimeAsync(2 * hour)
-  cleaner.close()
+  let isClosed = false
+  const closed = cleaner.close(10_000).then(() => (isClosed = true))
+  await vi.advanceTimersByTimeAsync(9_999)
+  expect(isClosed).toBe(false)
   pruned.resolve(0)
-  await vi.advanceTimersByTimeAsync(0)
+  await closed
   expect(vi.getTimerCount()).toBe(0)
 })
 
@@ -57,8 +62,8 @@ test('a failure is told once, until it works again, and not when it comes of the
   prune.mockRejectedValueOnce(refused).mockReturnValue(pruned.promise)
   await vi.advanceTimersByTimeAsync(4 * hour)
   expect(report).toHaveBeenCalledTimes(2)
-  cleaner.close()
+  const closed = cleaner.close(hour)
   pruned.reject(refused)
-  await vi.advanceTimersByTimeAsync(0)
+  await closed
   expect(report).toHaveBeenCalledTimes(2)
 })

@@ -1,3 +1,4 @@
+import { endsWithin } from './ends-within.ts'
 import { toError } from './event.ts'
 import type { JobAdmin } from './job-admin.ts'
 import type { Participant } from './transaction-manager.ts'
@@ -8,6 +9,7 @@ export class Cleaner {
   readonly #participant: Pick<Participant, 'report'>
   readonly #everyMs: number
   #timer: ReturnType<typeof setTimeout> | undefined
+  #cleaning: Promise<void> | undefined
   #hasFailed = false
 
   constructor(
@@ -21,15 +23,19 @@ export class Cleaner {
     this.#schedule()
   }
 
-  close(): void {
+  /** Waits for a cleaning that is under way: it uses databases that the app closes next. */
+  async close(withinMs: number): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
+    if (this.#cleaning) await endsWithin(this.#cleaning, withinMs)
   }
 
   #schedule(): void {
     // Spread, so that processes that started together do not clean together.
     const inMs = this.#everyMs * (0.5 + Math.random())
-    this.#timer = setTimeout(() => void this.#clean(), inMs)
+    this.#timer = setTimeout(() => {
+      this.#cleaning = this.#clean()
+    }, inMs)
   }
 
   async #clean(): Promise<void> {

@@ -51,13 +51,13 @@ export interface OnceKey {
   readonly gid: string
   readonly index: number
   readonly key: string
-  /** The app and the store of its jobs: another one may have a job with this gid, and only this one knows when the row may go. */
+  /** The app and the store of its jobs, and the caller: another one may have a job with this gid, and only this one knows when the row may go. */
   readonly owner: string
   /** Epoch milliseconds: the end of the attempt's window, checked by the database. */
   readonly notAfter: number
 }
 
-/** The rows behind a step's `once`, written in the transaction that they guard. */
+/** The rows behind a step's `once`, written in the transaction that they guard, and those of a ledger of steps. */
 export interface OnceRows {
   /**
    * Takes the key inside the context's transaction, waiting for another transaction that holds it.
@@ -68,6 +68,11 @@ export interface OnceRows {
   take(context: DbContext, key: OnceKey): Promise<{ readonly value: string | null } | undefined>
   /** Stores the value of a key that this transaction took. */
   store(context: DbContext, key: OnceKey, value: string): Promise<void>
+  /**
+   * Stores a value in place of the one that was read, unless that has become another one meanwhile;
+   * resolves with whether it did.
+   */
+  replace(context: DbContext, key: OnceKey, was: string, value: string): Promise<boolean>
 }
 
 /**
@@ -88,7 +93,7 @@ export interface DatabaseLimits {
  */
 export interface PruneOptions {
   /** Whose `once` rows are meant; see `OnceKey.owner`. */
-  readonly owner: string
+  readonly owners: readonly string[]
   /** Of these gids, those whose job is known to be over. */
   over(gids: readonly string[]): Promise<ReadonlySet<string>>
   /** Of these gids, those whose job is known and not over. */

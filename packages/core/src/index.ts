@@ -45,11 +45,14 @@ export { assertNumber } from './option.ts'
 export { Deadlines } from './deadlines.ts'
 export type { Waiting } from './deadlines.ts'
 export type { NumberRange } from './option.ts'
+export { cannotBeAsked } from './cannot-be-asked.ts'
+export { idempotencyKeyOf, onceOwner } from './step-scope.ts'
 export { barrierRetentionMs, jobRetentionMs, onceRetentionMs, safeAge } from './safe-age.ts'
 export { pruneRows } from './prune.ts'
 export type { PrunableBarrierRow, PrunableRows } from './prune.ts'
 export { describeRef } from './nesting.ts'
 export { Cleaner } from './cleaner.ts'
+export { endsWithin } from './ends-within.ts'
 export { migrateCall } from './migrate-call.ts'
 export { assertDatabaseName } from './given.ts'
 export { printKind } from './print-value.ts'
@@ -72,6 +75,7 @@ export type {
   JobRecord,
   Participant,
   StepCall,
+  FailedOutcome,
   StepOutcome,
   StepRecord,
   TmOptions,

@@ -99,6 +99,16 @@ describe('what a step does once', () => {
     expect(orders.rows).toEqual(['payment'])
   })
 
+  it('is done for a caller though the app has done it under the same gid', async () => {
+    const gid = 'order-1'
+    await payOnce({ id: 7 }, { gid })
+    for (const caller of ['billing', 'shipping']) {
+      expect(await payOnce(caller, { gid, caller })).toEqual({ ran: true, value: caller })
+      expect(await payOnce('again', { gid, caller })).toEqual({ ran: false, value: caller })
+    }
+    expect(await payOnce('own', { gid })).toEqual({ ran: false, value: { id: 7 } })
+  })
+
   it.each([[null], [0], [''], [false], [[1, 'two']]])('gives %j back as it was', async (value) => {
     await payOnce(value)
     expect(await payOnce('another', { attempt: 2 })).toEqual({ ran: false, value })

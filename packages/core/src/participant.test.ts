@@ -189,6 +189,12 @@ describe('an attempt that throws', () => {
   })
 })
 
+it('tells when the transaction manager makes the next attempt, where that is for it to say', async () => {
+  app.events.length = 0
+  await failing(new Error('no luck'), callOf(thrice, { nextTryInMs: async () => 6_000 }))
+  expect(app.events).toMatchObject([{ type: 'step.failed', retryInMs: 6_000 }])
+})
+
 describe('stored args that do not fit the schema', () => {
   const call = callOf(order, { args: '{"sku":7}' })
 

@@ -9,7 +9,7 @@ import { retryDelayMs } from './retry-policy.ts'
 import { safeAge } from './safe-age.ts'
 import type { StepRegistry } from './step-registry.ts'
 import type { AnyStep } from './step.ts'
-import type { Participant, StepCall, StepOutcome } from './transaction-manager.ts'
+import type { FailedOutcome, Participant, StepCall } from './transaction-manager.ts'
 
 export interface ParticipantParts extends Omit<AttemptParts, 'deadlines'> {
   readonly app: string
@@ -52,6 +52,7 @@ export function createParticipant(given: ParticipantParts): Participant {
       if (!error) return { done: true }
       const outcome = failureOf(step, call, error)
       if (!outcome.interrupted) {
+        const nextTryInMs = (await call.nextTryInMs?.(outcome)) ?? outcome.retryInMs
         parts.report({
           type: 'step.failed',
           gid: call.gid,
@@ -59,7 +60,7 @@ export function createParticipant(given: ParticipantParts): Participant {
           index: call.index,
           attempt: notMade ? call.attempt - 1 : call.attempt,
           error,
-          retryInMs: outcome.park ? null : outcome.retryInMs,
+          retryInMs: outcome.park ? null : nextTryInMs,
         })
       }
       return outcome
@@ -91,11 +92,7 @@ function times(count: number): string {
   return count === 1 ? '1 time' : `${count} times`
 }
 
-function failureOf(
-  step: AnyStep<never>,
-  call: StepCall,
-  error: Error,
-): Extract<StepOutcome, { done: false }> {
+function failureOf(step: AnyStep<never>, call: StepCall, error: Error): FailedOutcome {
   const wanted = isSteppingError(error, 'STEP_RETRY') ? error.retryAfterMs : undefined
   const limit = isOfStoredArgs(error)
     ? Math.min(invalidArgsAttempts, step.maxAttempts)

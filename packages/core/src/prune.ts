@@ -50,7 +50,10 @@ async function pruneBarrier<Id>(rows: PrunableRows<Id>, options: PruneOptions): 
 
 /** From the moment a job is seen to be over, no attempt begins; the last one's window starts to run out. */
 async function markOnceOver(rows: PrunableRows, options: PruneOptions): Promise<void> {
-  const { owner } = options
+  for (const owner of options.owners) await markOver(rows, owner, options)
+}
+
+async function markOver(rows: PrunableRows, owner: string, options: PruneOptions): Promise<void> {
   for (let afterGid = ''; ;) {
     const gids = await rows.listOnce(owner, afterGid, batch)
     const active = await options.active(gids)

@@ -14,7 +14,7 @@ export interface StepContext<Args = unknown, Services = unknown> {
   readonly index: number
   /** 1 in the first attempt of this step. */
   readonly attempt: number
-  /** `<gid>/<index>`: hand it to a service that drops repeated requests. */
+  /** `<gid>/<index>`, behind `<caller>/` where another program has the job: hand it to a service that drops repeated requests. */
   readonly idempotencyKey: string
   /**
    * Aborts when this attempt should stop: its time is up, its lease is lost, or the app is

@@ -133,6 +133,8 @@ export interface Participant {
 
 export interface StepCall {
   readonly gid: string
+  /** The program outside this app whose job it is, and which named the gid; absent: this app's own. */
+  readonly caller?: string
   readonly index: number
   readonly name: string
   readonly args?: string
@@ -141,7 +143,11 @@ export interface StepCall {
   /** Nobody stored how the attempt before ended: its process died, or lost the job. */
   readonly afterCutOff?: boolean
   readonly signal: AbortSignal
+  /** When the next attempt follows a failed one, where that is not only the step's to say. To tell people. */
+  readonly nextTryInMs?: (outcome: FailedOutcome) => Promise<number>
 }
+
+export type FailedOutcome = Extract<StepOutcome, { done: false }>
 
 export type StepOutcome =
   | { readonly done: true }

@@ -9,7 +9,7 @@ let calls: StepCall[]
 let parked: string[]
 
 /** An attempt that the test ends. */
-let end: PromiseWithResolvers<StepOutcome>
+let end: PromiseWithResolvers<StepOutcome | 'undecided'>
 
 function failure(rest: Partial<Extract<StepOutcome, { done: false }>> = {}): StepOutcome {
   const error = new Error('no luck')
@@ -39,7 +39,10 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-async function ended(attempt: Promise<unknown>, outcome: StepOutcome): Promise<unknown> {
+async function ended(
+  attempt: Promise<unknown>,
+  outcome: StepOutcome | 'undecided',
+): Promise<unknown> {
   end.resolve(outcome)
   return await attempt
 }
@@ -50,6 +53,16 @@ describe('a step', () => {
     expect(await ended(all.ask(step, 1_000), { done: true })).toBe('done')
     expect(await all.ask(step, 1_000)).toBe('done before')
     expect(calls).toHaveLength(1)
+  })
+
+  it('is another one for each caller, whatever gid it gives', async () => {
+    const all = attempts()
+    const callers = [undefined, 'billing', 'shipping']
+    for (const caller of callers) {
+      const mine = { ...step, ...(caller !== undefined && { caller }) }
+      expect(await ended(all.ask(mine, 1_000), { done: true })).toBe('done')
+    }
+    expect(calls.map(({ caller }) => caller)).toEqual(callers)
   })
 
   it('that runs is not begun again, nor waited for', async () => {
@@ -86,6 +99,14 @@ describe('a step', () => {
     const error = new SteppingError('STEP_RETRY', 'not yet')
     expect(await ended(all.ask(step, 1_000), failure({ error }))).toBe('waiting')
     expect(all.state('g', 0)).toMatchObject({ failures: 1, lastError: 'not yet' })
+  })
+
+  it('that another process is at waits, and no attempt is counted', async () => {
+    const all = attempts()
+    expect(await ended(all.ask(step, 1_000), 'undecided')).toBe('waiting')
+    expect(all.state('g', 0)).toMatchObject({ failures: 0, lastError: null })
+    expect(await ended(all.ask(step, 1_000), { done: true })).toBe('done')
+    expect(calls.map(({ attempt }) => attempt)).toEqual([1, 1])
   })
 
   it('that parked its job rests longer, until somebody wakes it', async () => {

@@ -1,9 +1,17 @@
-import { describeError, isSteppingError, safeAge, SteppingError } from '@stepping/core'
+import {
+  describeError,
+  endsWithin,
+  idempotencyKeyOf,
+  isSteppingError,
+  safeAge,
+  SteppingError,
+} from '@stepping/core'
 import type { StepCall, StepOutcome } from '@stepping/core'
 import { monotonicMs } from './clock.ts'
+import type { Undecided } from './ledger.ts'
 
 /** A step that DTM calls. */
-export type CalledStep = Pick<StepCall, 'gid' | 'index' | 'name' | 'args'>
+export type CalledStep = Pick<StepCall, 'gid' | 'index' | 'name' | 'args' | 'caller'>
 
 /**
  * How a step stands: `waiting` that its time has not come (again), `interrupted` that this process
@@ -46,7 +54,7 @@ interface Entry {
 }
 
 export interface AttemptsOptions {
-  readonly run: (call: StepCall) => Promise<StepOutcome>
+  readonly run: (call: StepCall) => Promise<StepOutcome | Undecided>
   /** Attempts at once. */
   readonly concurrency: number
   /** How long a parked step rests: DTM cannot park it. */
@@ -91,7 +99,7 @@ export class Attempts {
    * another.
    */
   async ask(step: CalledStep, waitMs: number): Promise<Progress> {
-    const entry = this.#entryOf(keyOf(step.gid, step.index))
+    const entry = this.#entryOf(idempotencyKeyOf(step))
     if (entry.running) return 'running'
     if (entry.untold) return tell(entry)
     if (entry.isDone) return 'done before'
@@ -104,14 +112,15 @@ export class Attempts {
     return entry.running ? 'running' : tell(entry)
   }
 
+  /** Of a step of the app's own. */
   state(gid: string, index: number): StepState | undefined {
-    const entry = this.#entries.get(keyOf(gid, index))
+    const entry = this.#entries.get(idempotencyKeyOf({ gid, index }))
     return entry && { ...entry, isRunning: entry.running !== undefined }
   }
 
-  /** The next call makes an attempt, however long the step was to rest. */
+  /** The next call makes an attempt of that step of the app's own, however long it was to rest. */
   wake(gid: string, index: number): void {
-    const entry = this.#entries.get(keyOf(gid, index))
+    const entry = this.#entries.get(idempotencyKeyOf({ gid, index }))
     if (!entry) return
     entry.notBeforeMs = 0
     entry.isParked = false
@@ -144,7 +153,11 @@ export class Attempts {
     return running
   }
 
-  #end(entry: Entry, step: CalledStep, outcome: StepOutcome): void {
+  #end(entry: Entry, step: CalledStep, outcome: StepOutcome | Undecided): void {
+    if (outcome === 'undecided') {
+      entry.untold = 'waiting'
+      return
+    }
     if (outcome.done) {
       entry.isDone = true
       entry.doneAtMs = monotonicMs()
@@ -193,10 +206,6 @@ export class Attempts {
   }
 }
 
-function keyOf(gid: string, index: number): string {
-  return `${gid}/${index}`
-}
-
 function isForgotten({ isDone, untold, doneAtMs }: Entry): boolean {
   return isDone && !untold && monotonicMs() - doneAtMs >= rememberedMs
 }
@@ -206,13 +215,4 @@ function tell(entry: Entry): Progress {
   const progress = entry.untold ?? (entry.isDone ? 'done before' : 'waiting')
   entry.untold = undefined
   return progress
-}
-
-async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, ms, false)
-  })
-  const ended = work.then(() => true)
-  return await Promise.race([ended, late]).finally(() => clearTimeout(timer))
 }

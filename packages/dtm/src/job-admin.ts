@@ -1,12 +1,14 @@
-import { describeError, SteppingError } from '@stepping/core'
-import type { AnyDatabase, Health, JobAdmin, JobState, JobView, Participant } from '@stepping/core'
+import { cannotBeAsked, describeError, onceOwner, SteppingError } from '@stepping/core'
+import type { Health, JobAdmin, JobState, JobView, Participant } from '@stepping/core'
 import type { Attempts } from './attempts.ts'
 import { messageIn } from './dtm-api.ts'
 import type { DtmApi } from './dtm-api.ts'
 import { dtmGid } from './dtm-gid.ts'
 import { cursorOf, viewOf } from './job-view.ts'
 import type { StoredJob } from './job-view.ts'
+import type { DtmSettings } from './options.ts'
 import type { Orders } from './orders.ts'
+import type { PreparedReference } from './prepared-reference.ts'
 import { referenceIn } from './stored-message.ts'
 import { wakeUp } from './wake-up.ts'
 
@@ -24,14 +26,17 @@ const pruneConcurrency = 8
 export function jobAdmin(
   api: DtmApi,
   orders: Orders,
-  ledger: AnyDatabase | undefined,
+  { ledger, callers }: Pick<DtmSettings, 'ledger' | 'callers'>,
   running: () => Running,
 ): JobAdmin {
   async function stored(gid: string): Promise<StoredJob | undefined> {
     const { transaction, branches, now } = await api.query(dtmGid(gid))
     const reference = transaction ? referenceIn(transaction) : undefined
-    // What another client of this DTM server has under that gid is none of our business.
+    // What another client of this DTM server has under that gid is none of our business, nor is what
+    // another app has.
     if (!transaction || reference?.gid !== gid) return undefined
+    const { participant } = running()
+    if (participant && reference.app !== participant.app) return undefined
     return { transaction, branches, reference, now }
   }
 
@@ -72,7 +77,7 @@ export function jobAdmin(
       // Only the barrier's answer leads out of prepared.
       const outcome =
         job.transaction.status === 'prepared'
-          ? await started(participant).queryPrepared(job.reference)
+          ? await askAbout(started(participant), job.reference)
           : 'committed'
       const call = outcome === 'committed' ? 'forceStop' : 'abort'
       const body = JSON.stringify({ gid: dtmGid(gid), trans_type: 'msg' })
@@ -86,10 +91,11 @@ export function jobAdmin(
 
     async prune() {
       const { databases, owner } = started(running().participant)
+      const owners = [owner, ...[...callers.keys()].map((caller) => onceOwner(owner, caller))]
       let deleted = 0
       for (const database of new Set([...databases, ...(ledger ? [ledger] : [])])) {
         deleted += await database.prune({
-          owner,
+          owners,
           over: (gids) => thoseWith(gids, ['succeed', 'failed']),
           active: (gids) => thoseWith(gids, ['prepared', 'submitted']),
         })
@@ -129,12 +135,26 @@ export function jobAdmin(
     const ask = async (): Promise<void> => {
       for (let gid = rest.pop(); gid !== undefined; gid = rest.pop()) {
         // Also of jobs that are not ours: those of other languages call our steps, too.
+        // What is closing does not wait for all rows to be looked at.
+        if (running().closed)
+          throw new SteppingError('CLOSED', 'The app is closing: the rows are cleaned later.')
         const { transaction } = await api.query(dtmGid(gid))
         if (transaction && statuses.includes(transaction.status)) found.add(gid)
       }
     }
     await Promise.all(Array.from({ length: pruneConcurrency }, ask))
     return found
+  }
+}
+
+async function askAbout(
+  participant: Participant,
+  reference: PreparedReference,
+): Promise<'committed' | 'rolledBack'> {
+  try {
+    return await participant.queryPrepared(reference)
+  } catch (error) {
+    throw cannotBeAsked(reference.gid, reference.database, error)
   }
 }
 

@@ -1,28 +1,27 @@
-import { safeAge, SteppingError } from '@stepping/core'
-import type { Database, OnceKey, Participant, StepCall, StepOutcome } from '@stepping/core'
-
-/** Any database of the app; only what the ledger needs of it. */
-export type LedgerDatabase = Database<unknown>
-
-/** Beside the keys of the step's own uses of `once`. */
-const doneKey = 'stepping:dtm:done'
-
-/** How long a step rests that could not have its row: another process holds it, or the database is away. */
-const busyMs = 1_000
-
-/** The attempt failed: its row is not to stay. */
-class NotDone extends Error {}
+import { idempotencyKeyOf, SteppingError } from '@stepping/core'
+import type { Participant, StepCall, StepOutcome } from '@stepping/core'
+import { monotonicMs, rest } from './clock.ts'
+import { beatMs, Holder, LedgerLease, leaseMs, underLease } from './ledger-lease.ts'
+import { LedgerRow } from './ledger-row.ts'
+import type { LedgerDatabase } from './ledger-row.ts'
 
 /**
- * Which steps are done, in a table of the app. DTM calls a step again when a submit comes too late,
- * when it crashed before it had noted the step, and through another process while the first one is
- * still at it. Each attempt runs inside a transaction that holds the step's row: a second one waits
- * for it, in whatever process, and finds the step done, or makes its own attempt.
+ * No attempt was made, because another process is at the step, or one is done and only that is not
+ * written: a later call finds out.
+ */
+export type Undecided = 'undecided'
+
+/**
+ * Which steps are done, and which process is at one, in a table of the app. DTM calls a step again
+ * when a submit comes too late, when it crashed before it had noted the step, and through another
+ * process while the first one is still at it. Each attempt holds the step under a lease.
  */
 export class Ledger {
   readonly #database: LedgerDatabase
   readonly #participant: Participant
-  /** Done, but the commit of its row failed, or its answer was lost. */
+  /** In this process no two attempts of a step run at once, so one will do for all its steps. */
+  readonly #holder = new Holder()
+  /** Done, but that could not be written, or its answer was lost. */
   readonly #unwritten = new Set<string>()
 
   /** @throws SteppingError `OPTIONS_INVALID` */
@@ -31,51 +30,73 @@ export class Ledger {
     if (alone !== undefined) {
       throw new SteppingError(
         'OPTIONS_INVALID',
-        `dtm: the ledger's transactions stay open while steps run, and ${database.ref.name} can have only one (${alone}). Take another database.`,
+        `dtm: the ledger is written while steps run, and ${database.ref.name} has one transaction at a time (${alone}). Take another database.`,
       )
     }
     this.#database = database
     this.#participant = participant
   }
 
-  /** Makes the attempt unless the step is done. Never rejects. */
-  async run(call: StepCall): Promise<StepOutcome> {
-    const id = `${call.gid}/${call.index}`
-    let attempt: Promise<StepOutcome> | undefined
+  /** Makes the attempt unless the step is done, or another process is at it. Never rejects. */
+  async run(call: StepCall): Promise<StepOutcome | Undecided> {
+    const id = idempotencyKeyOf(call)
+    const row = new LedgerRow(this.#database, this.#participant.owner, call)
     try {
-      await this.#database.transaction(async (tx) => {
-        const stored = await this.#database.once.take(this.#database.context(tx), this.#keyOf(call))
-        if (stored || this.#unwritten.has(id)) return
-        attempt = this.#participant.runStep(call)
-        if (!(await attempt).done) throw new NotDone()
-        this.#unwritten.add(id)
-      })
-      this.#unwritten.delete(id)
-      return { done: true }
+      const sentMs = await this.#hold(row, call.signal)
+      if (sentMs === 'done') return this.#written(id)
+      if (sentMs === undefined) return 'undecided'
+      const lease = new LedgerLease(row, this.#holder, sentMs)
+      const done: StepOutcome = { done: true }
+      const outcome = this.#unwritten.has(id)
+        ? done
+        : await this.#participant.runStep(underLease(call, lease))
+      if (outcome.done) this.#unwritten.add(id)
+      else {
+        // Where it cannot be written the others see that nobody is there.
+        await lease.end({ is: 'free' }).catch(() => {})
+        return outcome
+      }
+      return (await lease.end({ is: 'done' })) ? this.#written(id) : 'undecided'
     } catch (error) {
-      // A transaction whose connection is lost is over before the step is, and as long as that one
-      // runs, this process begins no other.
-      const outcome = await attempt
-      if (outcome?.done === false) return outcome
-      if (outcome) this.#unwritten.add(id)
-      return this.#busy(call, error)
+      return call.signal.aborted ? 'undecided' : this.#unreachable(call, error)
     }
   }
 
-  #keyOf({ gid, index }: StepCall): OnceKey {
-    const notAfter = Date.now() + safeAge.attemptWindowMs
-    return { gid, index, key: doneKey, owner: this.#participant.owner, notAfter }
+  /**
+   * Resolves with when the row was sent that has this process hold the step; undefined when another
+   * one does, and lives. One that shows no sign of life is waited for until its lease is over.
+   */
+  async #hold(row: LedgerRow, signal: AbortSignal): Promise<number | 'done' | undefined> {
+    let seen: { readonly text: string; readonly atMs: number } | undefined
+    for (;;) {
+      const sentMs = monotonicMs()
+      const { found, text, written } = await row.write((now, as) => {
+        if (now.is === 'done') return undefined
+        const isDead = seen?.text === as && sentMs - seen.atMs >= leaseMs
+        const isFree = now.is === 'free' || this.#holder.holds(now) || isDead
+        return isFree ? this.#holder.sign() : undefined
+      })
+      if (written) return sentMs
+      if (found.is === 'done') return 'done'
+      if (seen && seen.text !== text) return undefined
+      seen ??= { text, atMs: monotonicMs() }
+      await rest(beatMs, signal)
+    }
   }
 
-  /** No failure of the step: it was not begun, or it is done and only that is not written yet. */
-  #busy({ gid, name, index, attempt }: StepCall, cause: unknown): StepOutcome {
+  #written(id: string): StepOutcome {
+    this.#unwritten.delete(id)
+    return { done: true }
+  }
+
+  #unreachable({ gid, name, index, attempt }: StepCall, cause: unknown): Undecided {
     const error = new SteppingError(
       'STEP_RETRY',
-      `The ledger could not be written for step ${name} of job ${gid}: another process holds it, or the database is away.`,
+      `The ledger could not be written for step ${name} of job ${gid}. It is tried again when DTM calls.`,
       { gid, cause },
     )
-    const event = { gid, step: name, index, attempt, error, retryInMs: busyMs }
+    const event = { gid, step: name, index, attempt, error, retryInMs: 0 }
     this.#participant.report({ type: 'step.failed', ...event })
-    return { done: false, error, interrupted: false, park: false, retryInMs: busyMs }
+    return 'undecided'
   }
 }

@@ -1,11 +1,19 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { Cleaner, describeError, SteppingError } from '@stepping/core'
-import type { JobAdmin, JobRecord, Participant, StepCall, TransactionManager } from '@stepping/core'
+import { Cleaner, describeError, isSteppingError, SteppingError } from '@stepping/core'
+import type {
+  FailedOutcome,
+  JobAdmin,
+  JobRecord,
+  Participant,
+  StepCall,
+  TransactionManager,
+} from '@stepping/core'
 import { Attempts } from './attempts.ts'
 import type { Callback } from './callback.ts'
 import { Delivery } from './delivery.ts'
 import type { Door } from './door.ts'
 import { DtmApi, messageIn } from './dtm-api.ts'
+import { dtmGid } from './dtm-gid.ts'
 import { jobAdmin } from './job-admin.ts'
 import { firstIntervalMs, timingOf } from './job-options.ts'
 import { Ledger } from './ledger.ts'
@@ -23,6 +31,9 @@ export interface Transport {
 
 /** The longest message of a step: its args, of which core takes 1 MiB, and what is around them. */
 const maxBodyBytes = 1024 * 1024 + 16 * 1024
+
+/** How long DTM is asked for what is only told to people. */
+const lookMs = 1_000
 
 /** Has the jobs kept and driven by a DTM server, whatever the transport. */
 export class DtmTransactionManager implements TransactionManager {
@@ -53,7 +64,7 @@ export class DtmTransactionManager implements TransactionManager {
       unknownSteps,
       isCapped: (gid) => this.#isCapped(gid),
     }
-    this.jobs = jobAdmin(this.#api, this.#transport.orders, settings.ledger, () => ({
+    this.jobs = jobAdmin(this.#api, this.#transport.orders, settings, () => ({
       participant: this.#participant,
       attempts: this.#attempts,
       closed: this.#closing !== undefined,
@@ -81,8 +92,8 @@ export class DtmTransactionManager implements TransactionManager {
   }
 
   async #close(): Promise<void> {
-    this.#cleaner?.close()
-    await this.#attempts?.close(this.settings.drainMs)
+    const { drainMs } = this.settings
+    await Promise.all([this.#cleaner?.close(drainMs), this.#attempts?.close(drainMs)])
     this.#participant = undefined
     this.#transport.close?.()
     await this.#api.close()
@@ -121,10 +132,25 @@ export class DtmTransactionManager implements TransactionManager {
     return new Attempts({
       concurrency,
       parkedMs: parkedRetryMs,
-      run: (call) => outside(() => run(call)),
+      run: (call) => {
+        const nextTryInMs = (outcome: FailedOutcome) => this.#nextTryInMs(call, outcome)
+        return outside(() => run({ ...call, nextTryInMs }))
+      },
       onParked: ({ gid, name }, error) =>
         participant.report({ type: 'job.parked', gid, step: name, error }),
     })
+  }
+
+  /** Not before DTM calls: by the wait that it has, or by twice as much when it is told of a failure. */
+  async #nextTryInMs({ gid }: StepCall, { error, retryInMs }: FailedOutcome): Promise<number> {
+    try {
+      const { transaction } = await this.#api.query(dtmGid(gid), { timeoutMs: lookMs })
+      const waitMs = (transaction?.next_cron_interval ?? 0) * 1_000
+      const stays = isSteppingError(error, 'STEP_RETRY') || waitMs >= this.settings.longestRetryMs
+      return Math.max(retryInMs, stays ? waitMs : 2 * waitMs)
+    } catch {
+      return retryInMs
+    }
   }
 
   async #isCapped(gid: string): Promise<boolean> {

@@ -3,7 +3,7 @@ import { callersOf } from './callers.ts'
 import type { CallerOptions, Callers } from './callers.ts'
 import { assertAnswersInTime, assertHeaders } from './job-options.ts'
 import type { DtmJobOptions } from './job-options.ts'
-import type { LedgerDatabase } from './ledger.ts'
+import type { LedgerDatabase } from './ledger-row.ts'
 import { hmacSigner, noSigner } from './signature.ts'
 import type { Signer } from './signature.ts'
 
@@ -37,10 +37,10 @@ export type CommonOptions = {
    */
   readonly callers?: Readonly<Record<string, CallerOptions>>
   /**
-   * Keeps in this database, in the rows of `once`, which steps are done: none is then called again,
-   * and no two attempts run side by side in two processes. Each attempt holds a connection, so give
-   * it a pool of its own. Without it DTM calls a step that is done again when a submit came too late
-   * or when DTM crashed.
+   * Keeps in this database, in the rows of `once`, which steps are done, and which process is at
+   * one, under a lease: none is then done again, and no two attempts run side by side in two
+   * processes. Without it DTM calls a step that is done again when a submit came too late or when DTM
+   * crashed, and one that runs through another process.
    */
   readonly ledger?: LedgerDatabase
   /** How often rows past their safe age are deleted. Default 3,600,000 (an hour). */

@@ -20,7 +20,8 @@ export interface StepRequest {
 
 /** How the step stands, after an attempt if it is time for one. */
 export async function answerStep(request: StepRequest, door: Door): Promise<Answer> {
-  const message = await authentic(request, door)
+  const caller = callerOf(request.key, door)
+  const message = await authentic(request, caller, door)
   const participant = door.participant()
   const attempts = door.attempts()
   if (!participant || !attempts) return 'unavailable'
@@ -30,10 +31,17 @@ export async function answerStep(request: StepRequest, door: Door): Promise<Answ
     reportUnknown(name, participant, door)
     return await failed(gid, door)
   }
-  const step = { gid, index, name, ...(args !== undefined && { args }) }
+  const step = {
+    gid,
+    index,
+    name,
+    ...(args !== undefined && { args }),
+    ...(caller && { caller: caller.name }),
+  }
   switch (await attempts.ask(step, door.answerWithinMs)) {
     case 'done':
-      if (message.last) participant.report({ type: 'job.finished', gid })
+      // What others call the end of a job is none of ours.
+      if (message.last && !caller) participant.report({ type: 'job.finished', gid })
       return 'done'
     case 'done before':
       return 'done'
@@ -50,10 +58,10 @@ export async function answerStep(request: StepRequest, door: Door): Promise<Answ
 
 /** @throws Refusal before anything else is done */
 async function authentic(
-  { key, mac, called, read }: StepRequest,
+  { mac, called, read }: StepRequest,
+  caller: Caller | undefined,
   door: Door,
 ): Promise<StepMessage> {
-  const caller = callerOf(key, door)
   const text = await read()
   const { signer } = caller ?? door
   if (!signer.verify(text, mac)) throw new Refusal(401, 'wrong MAC')

@@ -42,10 +42,15 @@ describe('a step message', () => {
     expect(JSON.stringify(JSON.parse(text))).toBe(text)
   })
 
-  it.each(['', '{', '[]', 'null', '"x"', '{"app":"a","gid":"g","step":"A","index":0.5}'])(
-    'is not %s',
-    (text) => {
-      expect(decodeStepMessage(text)).toBeUndefined()
-    },
-  )
+  it.each([
+    '',
+    '{',
+    '[]',
+    'null',
+    '"x"',
+    '{"app":"a","gid":"g","step":"A","index":0.5}',
+    '{"app":"a","gid":"g","step":"A","index":2147483648}',
+  ])('is not %s', (text) => {
+    expect(decodeStepMessage(text)).toBeUndefined()
+  })
 })

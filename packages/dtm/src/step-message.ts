@@ -38,7 +38,9 @@ export function decodeStepMessage(text: string): StepMessage | undefined {
   const { app, gid, index, step, args, last } = (value ?? {}) as Record<string, unknown>
   if (typeof app !== 'string' || typeof gid !== 'string' || typeof step !== 'string')
     return undefined
-  if (!Number.isSafeInteger(index) || (index as number) < 0) return undefined
+  // What an int of a database takes: MySQL would make the largest of all that are larger.
+  if (!Number.isInteger(index) || (index as number) < 0 || (index as number) >= 2 ** 31)
+    return undefined
   return {
     app,
     gid,

@@ -83,6 +83,7 @@ export interface App {
 }
 
 export interface AppOptions {
+  readonly name?: string
   /** Of the DTM server. */
   readonly server: string
   /** Of its gRPC API: messages then go over gRPC, both ways. */
@@ -101,6 +102,7 @@ export interface AppOptions {
 }
 
 export async function startApp({
+  name = 'shop',
   server,
   grpc,
   orders,
@@ -123,7 +125,7 @@ export async function startApp({
     ? await openGrpc(grpc, over, interceptor)
     : await openHttp(before, over)
   const stepping = createStepping({
-    app: 'shop',
+    app: name,
     tm,
     databases: orders ? [orders.database] : [],
     steps: [note, ...steps],

@@ -2,20 +2,24 @@ import { createHmac, randomUUID } from 'node:crypto'
 import { defineStep, newGid, unchecked } from '@stepping/core'
 import { takeDtm } from '@stepping/test-support'
 import type { TakenDtm } from '@stepping/test-support'
+import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { dtm } from '../src/index.ts'
-import { secret, startApp } from './app.ts'
-import type { App } from './app.ts'
+import { openOrders, secret, startApp } from './app.ts'
+import type { App, OrdersDatabase } from './app.ts'
 import { witness } from './witness.ts'
 import type { Witness } from './witness.ts'
 
 let server: TakenDtm
+let orders: OrdersDatabase
 
 beforeAll(async () => {
   server = await takeDtm()
+  orders = await openOrders()
 }, 600_000)
 
 afterAll(async () => {
+  await orders.close()
   await server.stop()
 })
 
@@ -100,5 +104,68 @@ describe('a program in another language', () => {
       dtm({ server: server.url, callbackUrl: 'http://shop/', secrets: [secret], callers })
     expect(made).toThrow(expect.objectContaining({ code: 'OPTIONS_INVALID' }))
     expect(made).not.toThrow(secret)
+  })
+
+  test.each(['a name with a stroke/', '', 'x'.repeat(65)])('is not called %j', (name) => {
+    const callers = { [name]: { secrets: [key], steps: ['Note'] } }
+    const made = (): unknown =>
+      dtm({ server: server.url, callbackUrl: 'http://shop/', secrets: [secret], callers })
+    expect(made).toThrow(expect.objectContaining({ code: 'OPTIONS_INVALID' }))
+  })
+})
+
+/** Two processes of the app, whose step puts its text into the orders, once. */
+async function openTwo(ledger: boolean) {
+  const order = defineStep({
+    name: 'Order',
+    args: unchecked<string>(),
+    run: async ({ args, once, idempotencyKey }) => {
+      keys.push(idempotencyKey)
+      await once(
+        orders.database,
+        async (tx) => void (await tx.execute(sql`insert into orders (sku) values (${args})`)),
+      )
+    },
+  })
+  const keys: string[] = []
+  const openOne = async (): Promise<App> =>
+    await startApp({
+      server: server.url,
+      orders,
+      steps: [order],
+      options: {
+        callers: { billing: { secrets: [key], steps: ['Order'] } },
+        ...(ledger && { ledger: orders.database }),
+      },
+    })
+  return { order, keys, first: await openOne(), second: await openOne() }
+}
+
+/** Without DTM, which has each gid once: whoever reaches the callback URL can. */
+async function callAsBilling(app: App, message: { gid: string; args: string }): Promise<number> {
+  const body = JSON.stringify({ app: 'shop', index: 0, step: 'Order', last: true, ...message })
+  const url = new URL(app.callbackUrl)
+  const mac = createHmac('sha256', key).update(body).digest('hex')
+  const called = { trans_type: 'msg', op: 'action', branch_id: '01', gid: message.gid }
+  url.search = new URLSearchParams({ key: 'billing', mac, ...called }).toString()
+  return (await fetch(url, { method: 'POST', body })).status
+}
+
+describe('a program that gives the gid of a job of the app', () => {
+  test.each([
+    ['in its memory', false, 'first'],
+    ['in its ledger', true, 'second'],
+    ['by once', false, 'second'],
+  ] as const)('takes no step from it, %s', async (place, ledger, process) => {
+    const app = await openTwo(ledger)
+    const gid = newGid()
+    expect(await callAsBilling(app.first, { gid, args: `billing, ${place}` })).toBe(200)
+    expect(await orders.skus()).toContain(`billing, ${place}`)
+    expect([...app.first.events, ...app.second.events]).toEqual([])
+    const runs = app[process]
+    await runs.stepping.createJob({ gid }).addStep(app.order, `own, ${place}`).start()
+    await runs.finished(gid)
+    expect(await orders.skus()).toContain(`own, ${place}`)
+    expect(app.keys).toEqual([`billing/${gid}/0`, `${gid}/0`])
   })
 })

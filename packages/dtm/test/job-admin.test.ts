@@ -2,6 +2,7 @@ import { defineStep } from '@stepping/core'
 import { freshDatabase, startDtm } from '@stepping/test-support'
 import type { DtmServer } from '@stepping/test-support'
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest'
+import { dtmOptions } from '../src/index.ts'
 import { openOrders, startApp } from './app.ts'
 import type { App, OrdersDatabase } from './app.ts'
 
@@ -115,9 +116,29 @@ describe.each([
     const isDue = async (): Promise<number> =>
       (await app.stepping.jobs.find(gid))!.dueAt.getTime() - Date.now()
     await vi.waitFor(async () => expect(await isDue()).toBeGreaterThan(10_000), { timeout: 20_000 })
+    // One that is due later is not moved along: its delay would begin anew.
+    const tm = dtmOptions({ delayMs: 3_600_000 })
+    const delayed = await app.stepping.createJob({ tm }).addStep(app.note, 'later').start()
+    const delayedUntil = async (): Promise<number> =>
+      (await app.stepping.jobs.find(delayed.gid))!.dueAt.getTime()
+    await vi.waitFor(async () => expect(await delayedUntil()).toBeGreaterThan(Date.now() + 1e6))
+    const until = await delayedUntil()
     await app.stepping.jobs.retry(gid)
     await app.finished(gid, 8_000)
+    expect(await delayedUntil()).toBe(until)
+    await app.stepping.jobs.cancel(delayed.gid)
   }, 60_000)
+
+  test('a job of another app is neither found nor ended', async () => {
+    const app = await open()
+    const market = await startApp({ ...reach(), name: 'market' })
+    const tm = dtmOptions({ delayMs: 3_600_000 })
+    const { gid } = await app.stepping.createJob({ tm }).addStep(app.note, 'of the shop').start()
+    expect(await market.stepping.jobs.find(gid)).toBeNull()
+    await expect(market.stepping.jobs.cancel(gid)).rejects.toMatchObject({ code: 'JOB_UNKNOWN' })
+    await expect(market.stepping.jobs.retry(gid)).rejects.toMatchObject({ code: 'JOB_UNKNOWN' })
+    await app.stepping.jobs.cancel(gid)
+  })
 
   test('a job is cancelled before its next step', async () => {
     const app = await open()
@@ -173,6 +194,49 @@ describe.each([
     expect(await app.stepping.jobs.find(job.gid)).toMatchObject({ state: 'cancelled' })
     expect(app.notes).toEqual([])
   })
+
+  test('prepared jobs whose database is gone for good are ended by another one in its place', async () => {
+    const gone = await openOrders('gone')
+    const app = await startApp({ ...reach(), orders: gone })
+    const prepare = async (): Promise<string> =>
+      await gone.db.transaction(async (tx) => {
+        const job = app.stepping.createJob(gone.database.context(tx)).addStep(app.note, 'run')
+        await job.prepareAndInsertBarrier()
+        return job.gid
+      })
+    const [never, wanted] = [await prepare(), await prepare()]
+    const identity = await gone.database.identity()
+    await gone.close()
+    await expect(app.stepping.jobs.cancel(never)).rejects.toMatchObject({
+      gid: never,
+      message: expect.stringContaining(`gone with the identity ${identity}`),
+    })
+    const other = await openOrders('gone')
+    onTestFinished(() => other.close())
+    await other.query(`update stepping.meta set value = $1 where name = 'identity'`, [identity])
+    await other.query(
+      `insert into stepping.barrier (trans_type, gid, branch_id, op, barrier_id, reason)
+       values ('msg', $1, '00', 'msg', '01', 'msg')`,
+      [wanted],
+    )
+    const again = await startApp({ ...reach(), orders: other })
+    await again.stepping.jobs.cancel(never)
+    expect(await again.stepping.jobs.find(never)).toMatchObject({ state: 'rolledBack' })
+    await again.stepping.jobs.cancel(wanted)
+    expect(await again.stepping.jobs.find(wanted)).toMatchObject({ state: 'cancelled' })
+    expect(app.notes).toEqual([])
+  })
+
+  test('a failed attempt is told with the wait that DTM has for the job', async () => {
+    const app = await open()
+    const gid = await app.start()
+    const waits = (): unknown[] =>
+      app.events.flatMap((event) => (event.type === 'step.failed' ? [event.retryInMs] : []))
+    await vi.waitFor(() => expect(waits().slice(0, 2)).toEqual([6_000, 12_000]), {
+      timeout: 20_000,
+    })
+    await vi.waitFor(() => app.stepping.jobs.cancel(gid), { timeout: 20_000 })
+  }, 50_000)
 
   test('old rows of jobs that are over go, and those of others stay', async () => {
     const app = await open()

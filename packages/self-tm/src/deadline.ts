@@ -1,15 +1,4 @@
-/** Whether the work ends in time. It goes on in any case. */
-export async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, ms, false)
-  })
-  try {
-    return await Promise.race([work.then(() => true), timeout])
-  } finally {
-    clearTimeout(timer)
-  }
-}
+import { endsWithin } from '@stepping/core'
 
 /**
  * The store's answer, or an error when it takes longer: a connection whose other end vanished

@@ -215,7 +215,7 @@ describe('prune', () => {
     const [options] = prune.mock.calls[0]!
     const job = jobOf(['A'])
     await memory.submit(job)
-    expect(options.owner).toBe('shop/self-tm')
+    expect(options.owners).toEqual(['shop/self-tm'])
     expect(await options.active([job.gid, 'nobody'])).toEqual(new Set([job.gid]))
     expect(await options.over([job.gid, 'nobody'])).toEqual(new Set())
   })

@@ -1,4 +1,4 @@
-import { describeError, isSteppingError, SteppingError } from '@stepping/core'
+import { cannotBeAsked, describeError, isSteppingError, SteppingError } from '@stepping/core'
 import type { Health, JobAdmin, JobView, Participant } from '@stepping/core'
 import { isOver } from './job-state.ts'
 import type { JobStore } from './store/job-store.ts'
@@ -74,7 +74,7 @@ export function jobAdmin(store: JobStore, running: () => Running): JobAdmin {
       for (const database of databases) {
         try {
           deleted += await database.prune({
-            owner,
+            owners: [owner],
             over: async (gids) => await store.over(gids),
             active: async (gids) => await store.active(gids),
           })
@@ -123,7 +123,11 @@ async function askAbout(
 ): Promise<'committed' | 'rolledBack'> {
   const participant = started(running)
   const database = await store.databaseOf(gid)
-  return await participant.queryPrepared({ gid, ...(database && { database }) })
+  try {
+    return await participant.queryPrepared({ gid, ...(database && { database }) })
+  } catch (error) {
+    throw cannotBeAsked(gid, database ?? undefined, error)
+  }
 }
 
 /** Other databases than the store's are reached through the app, which has to be started. */

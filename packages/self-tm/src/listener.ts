@@ -1,4 +1,4 @@
-import { endsWithin } from './deadline.ts'
+import { endsWithin } from '@stepping/core'
 import type { JobStore } from './store/job-store.ts'
 
 /** Between tries to listen again; meanwhile the worker looks by itself. */

@@ -1,5 +1,5 @@
+import { endsWithin } from '@stepping/core'
 import { monotonicMs } from './clock.ts'
-import { endsWithin } from './deadline.ts'
 import type { JobStore } from './store/job-store.ts'
 
 /** A job is told of at once; those that are added within this time after that, together. */

@@ -1,4 +1,11 @@
-import { assertNumber, Cleaner, isSteppingError, printKind, SteppingError } from '@stepping/core'
+import {
+  assertNumber,
+  Cleaner,
+  endsWithin,
+  isSteppingError,
+  printKind,
+  SteppingError,
+} from '@stepping/core'
 import type {
   AnyDatabase,
   DbContext,
@@ -12,7 +19,7 @@ import { isSqlDatabase } from '@stepping/sql'
 import type { AnySqlDatabase } from '@stepping/sql'
 import { monotonicMs } from './clock.ts'
 import { jobAdmin } from './job-admin.ts'
-import { answeredWithin, endsWithin } from './deadline.ts'
+import { answeredWithin } from './deadline.ts'
 import { Listener } from './listener.ts'
 import { Notifier } from './notifier.ts'
 import { outside } from './outside.ts'
@@ -144,8 +151,11 @@ class SelfTransactionManager implements TransactionManager {
 
   async close(): Promise<void> {
     this.#closed = true
-    this.#cleaner?.close()
-    await Promise.all([this.#listener?.close(), this.#worker?.close()])
+    await Promise.all([
+      this.#cleaner?.close(this.#options.drainMs),
+      this.#listener?.close(),
+      this.#worker?.close(),
+    ])
     await Promise.all([...this.#notifiers.values()].map((notifier) => notifier.close()))
   }
 

@@ -60,7 +60,8 @@ export interface SqlDialect {
   ): Promise<'msg' | 'empty' | 'rollback' | 'expired' | 'changed'>
   takeOnce(tables: Tables, execute: Execute, key: OnceKey): Promise<Inserted>
   readOnce(tables: Tables, key: OnceKey): Statement
-  storeOnce(tables: Tables, key: OnceKey, value: string): Statement
+  /** Only where the value is `was`, when that is given. */
+  storeOnce(tables: Tables, key: OnceKey, value: string, was?: string): Statement
   /** Barrier rows after the id, oldest first: `id`, `gid`, `reason`, and whether each is `old` enough to go. */
   listBarrier(tables: Tables, afterId: string, limit: number): Statement
   deleteBarrier(tables: Tables, ids: readonly string[]): Statement

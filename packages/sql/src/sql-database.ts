@@ -342,6 +342,10 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
       store: async (context, key, value) => {
         await sqlContext(context).execute(dialect.storeOnce(tables, key, value))
       },
+      replace: async (context, key, was, value) => {
+        const statement = dialect.storeOnce(tables, key, value, was)
+        return (await sqlContext(context).execute(statement)).affected === 1
+      },
     }
   }
 

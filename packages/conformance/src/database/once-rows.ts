@@ -45,6 +45,35 @@ export function describeOnceRows<Tx>(test: DatabaseCases<Tx>): void {
     expect(await takeAlone(scene, key)).toEqual({ value: '"same"' })
   })
 
+  test('a value is replaced only while it is the one that was read', async (scene) => {
+    const key = await newOnceKey(scene)
+    const replace = async (was: string, value: string): Promise<boolean> =>
+      await scene.database.transaction(async (tx) => {
+        await take(scene, tx, key)
+        return await scene.database.once.replace(scene.database.context(tx), key, was, value)
+      })
+    await takeAndStore(scene, key, '"first"')
+    expect(await replace('"first"', '"second"')).toBe(true)
+    expect(await replace('"first"', '"third"')).toBe(false)
+    expect(await takeAlone(scene, key)).toEqual({ value: '"second"' })
+  })
+
+  test('of two that replace a value at once one does', ['parallelTransactions'], async (scene) => {
+    const key = await newOnceKey(scene)
+    await takeAndStore(scene, key, '"first"')
+    const replacing = ['"second"', '"third"'].map((value) =>
+      scene.database.transaction(async (tx) => {
+        const context = scene.database.context(tx)
+        await context.assertUsable()
+        return await scene.database.once.replace(context, key, '"first"', value)
+      }),
+    )
+    // Where transactions are isolated from one another, the second one fails.
+    const ended = await Promise.allSettled(replacing)
+    const did = ended.filter((each) => each.status === 'fulfilled' && each.value)
+    expect(did).toHaveLength(1)
+  })
+
   test('the gid, the step, the key and the owner each make it another one', async (scene) => {
     const key = await newOnceKey(scene)
     const keys = [

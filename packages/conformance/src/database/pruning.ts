@@ -91,6 +91,16 @@ export function describePruning<Tx>(test: DatabaseCases<Tx>): void {
     expect(await once(gid)).toMatchObject([{ owner: 'another', over: false }])
   })
 
+  test('the once rows of each owner go', async (scene) => {
+    const { database, pruned, once, age } = await tablesOf(scene)
+    const gid = await taken(scene, database, 'shop')
+    await taken(scene, database, 'shop/caller', gid)
+    await pruned()
+    await age(onceRetentionMs + hourMs)
+    expect(await pruned()).toBe(2)
+    expect(await once(gid)).toEqual([])
+  })
+
   test('an open transaction is not waited for', ['parallelTransactions'], async (scene) => {
     const { database, pruned, age } = await tablesOf(scene)
     const gid = await committed(scene, database)
@@ -124,7 +134,7 @@ async function tablesOf<Tx>(scene: Scene<Tx>) {
     database,
     pruned: async ({ over = [], active = [] }: Known = {}): Promise<number> =>
       await database.prune({
-        owner: 'shop',
+        owners: ['shop', 'shop/caller'],
         over: async (gids) => among(over, gids),
         active: async (gids) => among(active, gids),
       }),

@@ -51,7 +51,7 @@ export function describeUsedGids<Tx>(test: DatabaseCases<Tx>): void {
     const key = await scene.newKey(database)
     await database.transaction((tx) => scene.insert(tx, key, { database, reason: 'empty' }))
     const pruned = async (): Promise<number> =>
-      await database.prune({ owner: 'shop', over: nobody, active: nobody })
+      await database.prune({ owners: ['shop'], over: nobody, active: nobody })
     await probe.age(barrierRetentionMs - 3_600_000, tables)
     expect(await pruned()).toBe(0)
     await probe.age(7_200_000, tables)

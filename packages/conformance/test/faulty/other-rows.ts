@@ -45,6 +45,13 @@ export const otherRowsFaults: readonly DatabaseFault[] = [
     driver: dialect({ storeOnce: () => sql`select 1` }),
   },
   {
+    name: 'a value is replaced by whoever comes',
+    rejectedBy: 'a value is replaced only while it is the one that was read',
+    driver: dialect({
+      storeOnce: (tables, key, value) => postgres.storeOnce(tables, key, value),
+    }),
+  },
+  {
     name: 'once counts changed rows',
     rejectedBy: 'a value that is stored over itself is no error, though nothing changes',
     database: (healthy) => ({
@@ -77,11 +84,19 @@ export const otherRowsFaults: readonly DatabaseFault[] = [
     }),
   },
   {
+    name: 'only the once rows of the first owner are cleaned',
+    rejectedBy: 'the once rows of each owner go',
+    database: (healthy) => ({
+      prune: async (options) =>
+        await healthy.prune({ ...options, owners: options.owners.slice(0, 1) }),
+    }),
+  },
+  {
     name: 'the once rows of everybody are cleaned',
     rejectedBy: 'the once rows of another owner, whose jobs are not known here, stay',
     database: (healthy) => ({
       prune: async (options) =>
-        (await healthy.prune(options)) + (await healthy.prune({ ...options, owner: 'another' })),
+        await healthy.prune({ ...options, owners: [...options.owners, 'another'] }),
     }),
   },
 ]

@@ -67,6 +67,13 @@ export class FakeDatabase implements Database<FakeTransaction, DbContext, FakeTr
       store: async (context, key, value) => {
         transactionOf(context).onceRows.set(onceId(key), value)
       },
+      replace: async (context, key, was, value) => {
+        const { onceRows } = transactionOf(context)
+        const id = onceId(key)
+        if ((onceRows.get(id) ?? this.onceRows.get(id)) !== was) return false
+        onceRows.set(id, value)
+        return true
+      },
     }
   }
 
@@ -245,6 +252,6 @@ function transactionOf(context: DbContext): FakeTransaction {
   throw new SteppingError('TRANSACTION_LOST', `The transaction is ${tx.state}.`)
 }
 
-function onceId({ gid, index, key }: OnceKey): string {
-  return `${gid}/${index}/${key}`
+function onceId({ gid, index, key, owner }: OnceKey): string {
+  return JSON.stringify([gid, index, key, owner])
 }

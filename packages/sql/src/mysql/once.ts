@@ -24,8 +24,9 @@ export function readOnce({ once }: Tables, key: OnceKey): Statement {
   return sql`select cast(value as binary) as value from ${once} where ${isKey(key)} lock in share mode`
 }
 
-export function storeOnce({ once }: Tables, key: OnceKey, value: string): Statement {
-  return sql`update ${once} set value = ${value} where ${isKey(key)}`
+export function storeOnce({ once }: Tables, key: OnceKey, value: string, was?: string): Statement {
+  const is = was === undefined ? sql`` : sql` and value = ${was}`
+  return sql`update ${once} set value = ${value} where ${isKey(key)}${is}`
 }
 
 function isKey(key: OnceKey): Statement {

@@ -35,8 +35,10 @@ export function storeOnce(
   { once }: Tables,
   { gid, index, key, owner }: OnceKey,
   value: string,
+  was?: string,
 ): Statement {
+  const is = was === undefined ? sql`` : sql` and value = ${was}::text`
   return sql`
     update ${once} set value = ${value}::text
-    where gid = ${gid}::text and step = ${index}::int and key = ${key}::text and owner = ${owner}::text`
+    where gid = ${gid}::text and step = ${index}::int and key = ${key}::text and owner = ${owner}::text${is}`
 }

@@ -32,8 +32,10 @@ export function storeOnce(
   { once }: Tables,
   { gid, index, key, owner }: OnceKey,
   value: string,
+  was?: string,
 ): Statement {
+  const is = was === undefined ? sql`` : sql` and value = ${was}`
   return sql`
     update ${once} set value = ${value}
-    where gid = ${gid} and step = ${index} and key = ${key} and owner = ${owner}`
+    where gid = ${gid} and step = ${index} and key = ${key} and owner = ${owner}${is}`
 }

@@ -10,4 +10,4 @@ const figures = await scenario.measure({
   url: url!,
   jobs: (count) => Math.max(10, Math.round(count * Number(scale) * (side.slow ? 0.1 : 1))),
 })
-process.send!(figures, () => process.exit())
+process.send!({ figures, about: side.about }, () => process.exit())

@@ -15,11 +15,22 @@ const plotHeight = size.height - size.top - size.bottom
 
 /** How the rate changes with what waits, and with how many processes work. */
 export function plot({ scenarios }: Kept): string {
+  const waiting = Object.fromEntries(
+    waitingCounts.map((count) => [count.toLocaleString('en'), count]),
+  )
   const panels = [
-    panel(scenarios['growth'], 'Jobs/s of the first 20,000', 'jobs that wait (logarithmic)', waitingCounts, (count) =>
-      count.toLocaleString('en'),
+    panel(
+      scenarios['growth'],
+      'Jobs/s of the first 20,000',
+      'jobs that wait (logarithmic)',
+      waiting,
     ),
-    panel(scenarios['processes'], 'Jobs/s, steps of 5 ms, 50 at once', 'processes, on two cores', processCounts, String),
+    panel(
+      scenarios['processes'],
+      'Jobs/s, steps of 5 ms, 50 at once',
+      'processes, on two cores',
+      processCounts,
+    ),
   ]
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" role="img">
 <title>Jobs a second by jobs that wait, and by processes</title>
@@ -45,18 +56,26 @@ function panel(
   measured: MeasuredOnce | undefined,
   title: string,
   axis: string,
-  counts: readonly number[],
-  name: (count: number) => string,
+  points: Readonly<Record<string, number>>,
 ): Panel {
+  const counts = Object.values(points)
   const logarithmic = counts.at(-1)! > 10
   const place = (count: number): number => (logarithmic ? Math.log(count) : count)
   const [from, to] = [place(counts[0]!), place(counts.at(-1)!)]
-  const ticks = counts.map((count) => ({ at: (place(count) - from) / (to - from), text: name(count) }))
+  const ticks = counts.map((count) => ({
+    at: (place(count) - from) / (to - from),
+    text: count.toLocaleString('en'),
+  }))
   const lines = Object.entries(measured?.results ?? {}).map(([side, rounds]) => ({
     side,
-    values: counts.map((count) => median(rounds.map((figures) => figures[name(count)]!))),
+    values: Object.keys(points).map((name) => median(rounds.map((figures) => figures[name]!))),
   }))
-  return { title, axis, ticks, lines: lines.toSorted((a, b) => +(b.side === 'stepping') - +(a.side === 'stepping')) }
+  return {
+    title,
+    axis,
+    ticks,
+    lines: lines.toSorted((a, b) => +(b.side === 'stepping') - +(a.side === 'stepping')),
+  }
 }
 
 function draw({ title, axis, ticks, lines }: Panel, left: number): string {
@@ -73,7 +92,9 @@ function draw({ title, axis, ticks, lines }: Panel, left: number): string {
   )
   const drawn = lines.map(({ side, values }, n) => {
     const points = values.map((value, at) => `${x(ticks[at]!.at)},${y(value)}`)
-    const dots = points.map((point) => `<circle class="c${n}" r="3" cx="${point.replace(',', '" cy="')}"/>`)
+    const dots = points.map(
+      (point) => `<circle class="c${n}" r="3" cx="${point.replace(',', '" cy="')}"/>`,
+    )
     const name = `<circle class="c${n}" r="4" cx="${left + 8 + n * 110}" cy="${size.top - 8}"/><text x="${left + 16 + n * 110}" y="${size.top - 4}">${side}</text>`
     return `<polyline class="line c${n}" points="${points.join(' ')}"/>${dots.join('')}${name}`
   })

@@ -35,7 +35,9 @@ export async function writeReport(
   if (!write) return
   const before = await readRecord()
   const kept = {
-    settings: [...new Map([...before.settings, ...settings].map((text) => [productOf(text), text])).values()],
+    settings: [
+      ...new Map([...before.settings, ...settings].map((text) => [productOf(text), text])).values(),
+    ],
     scenarios: { ...before.scenarios, ...Object.fromEntries(now) },
   }
   await writeRecord(kept)

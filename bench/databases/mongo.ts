@@ -16,7 +16,13 @@ export async function withDb<R>(url: string, work: (db: Db) => Promise<R>): Prom
 export function probe(collection: string, left: object): Probe {
   return {
     left: (url) => withDb(url, (db) => db.collection(collection).countDocuments(left)),
-    business: (url) => withDb(url, (db) => db.collection('business').distinct('job').then(({ length }) => length)),
+    business: (url) =>
+      withDb(url, (db) =>
+        db
+          .collection('business')
+          .distinct('job')
+          .then(({ length }) => length),
+      ),
     meter: async (url) => () => cost(url),
   }
 }
@@ -34,4 +40,11 @@ async function cost(url: string): Promise<Cost> {
 }
 
 /** What drivers and servers send of themselves. */
-const own = new Set(['hello', 'isMaster', 'ping', 'serverStatus', 'replSetHeartbeat', 'endSessions'])
+const own = new Set([
+  'hello',
+  'isMaster',
+  'ping',
+  'serverStatus',
+  'replSetHeartbeat',
+  'endSessions',
+])

@@ -32,7 +32,10 @@ async function meter(url: string): Promise<() => Promise<Cost>> {
   const name = new URL(url).pathname.slice(1)
   const both = `datname in ('${name}', '${name}_store')`
   await execute(url, 'create extension if not exists pg_stat_statements')
-  const found = await rowsOf<{ datname: string }>(url, `select datname from pg_database where ${both}`)
+  const found = await rowsOf<{ datname: string }>(
+    url,
+    `select datname from pg_database where ${both}`,
+  )
   for (const { datname } of found) {
     await execute(url, `alter database ${datname} set pg_stat_statements.track = 'top'`)
   }

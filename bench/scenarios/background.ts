@@ -5,17 +5,27 @@ const from = 1_000_000
 
 const tickMs = 10
 
-/** Adds so many jobs a second until it is stopped, however long each takes. */
+/** Who cannot keep up gets no more than this at once. */
+const mostAtOnce = 50
+
+/** Adds so many jobs a second until it is stopped, whether or not the ones before are answered. */
 export class Background {
   readonly #adding: Promise<void>[] = []
+  #unanswered = 0
   readonly #timer: NodeJS.Timeout
 
   constructor(open: OpenSide, perSecond: number) {
     const begun = performance.now()
     this.#timer = setInterval(() => {
       const due = ((performance.now() - begun) / 1_000) * perSecond
-      while (this.#adding.length < due) this.#adding.push(open.enqueue(from + this.#adding.length))
+      while (this.#adding.length < due && this.#unanswered < mostAtOnce) this.#add(open)
     }, tickMs)
+  }
+
+  #add(open: OpenSide): void {
+    this.#unanswered++
+    const adding = open.enqueue(from + this.#adding.length)
+    this.#adding.push(adding.finally(() => this.#unanswered--))
   }
 
   /** Resolves with the numbers of the jobs it has added. */

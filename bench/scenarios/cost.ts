@@ -59,10 +59,7 @@ const costs = {
     tally.assertEachOnce()
     return figures
   },
-} satisfies Record<
-  string,
-  (measurement: Measurement, total: number) => Promise<Figures>
->
+} satisfies Record<string, (measurement: Measurement, total: number) => Promise<Figures>>
 
 async function count({ side, url }: Pick<Measurement, 'side' | 'url'>, jobs: number) {
   const read = await side.probe.meter!(url)
@@ -71,10 +68,10 @@ async function count({ side, url }: Pick<Measurement, 'side' | 'url'>, jobs: num
   return async (): Promise<Figures> => {
     const trips = roundTrips() - tripsBefore
     const after = await read()
-    return {
-      statements: (after.statements! - before.statements!) / jobs,
-      'round trips': trips / jobs,
-      bytes: (after.bytes! - before.bytes!) / jobs,
+    const each = (name: 'statements' | 'bytes'): Figures => {
+      const [from, to] = [before[name], after[name]]
+      return from === undefined || to === undefined ? {} : { [name]: (to - from) / jobs }
     }
+    return { ...each('statements'), 'round trips': trips / jobs, ...each('bytes') }
   }
 }

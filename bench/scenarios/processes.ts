@@ -6,7 +6,7 @@ import { assertEachOnce, assertNoneLeft } from '../tally.ts'
 import { forkWorker } from '../worker-process.ts'
 
 /** With which the page's curve has its points. */
-export const processCounts = [1, 2, 3, 4] as const
+export const processCounts = { one: 1, two: 2, three: 3, four: 4 } as const
 
 /** Steps that wait for 5 ms, as many call somebody, 50 at once in each process. */
 export const processes: Scenario = {
@@ -17,19 +17,16 @@ export const processes: Scenario = {
   rounds: 3,
   async measure({ side, url, jobs }) {
     await side.install(url)
-    const rates = new Map<number, number>()
-    for (const count of processCounts) rates.set(count, await drainWith(count, side, url, jobs(10_000)))
-    const [two, one] = [rates.get(2)!, rates.get(1)!]
-    return { '2': two, '1': one, '3': rates.get(3)!, '4': rates.get(4)!, 'two/one': two / one }
+    const rates: Record<string, number> = {}
+    for (const [name, count] of Object.entries(processCounts)) {
+      rates[name] = await drainWith(count, side, url, jobs(10_000))
+    }
+    const { two, ...others } = rates
+    return { two: two!, ...others, 'two/one': two! / others['one']! }
   },
 }
 
-async function drainWith(
-  count: number,
-  side: Side,
-  url: string,
-  jobs: number,
-): Promise<number> {
+async function drainWith(count: number, side: Side, url: string, jobs: number): Promise<number> {
   const order = { side: side.name, url, jobs, waitMs: 5, concurrency: 50 }
   await side.fill!(url, jobs, 1)
   const workers = await Promise.all(Array.from({ length: count }, () => forkWorker(order)))

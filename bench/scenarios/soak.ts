@@ -36,7 +36,12 @@ export const soak: Scenario = {
     tally.assertEachOnce()
     const [last, second] = [resident.at(-1)!, resident[1]!]
     const each = (last - second) / ((total / parts) * (parts - 2))
-    return { MB: megabytes(last), before: megabytes(second), 'bytes/job': each, 'jobs/s': total / seconds }
+    return {
+      MB: megabytes(last),
+      before: megabytes(second),
+      'bytes/job': each,
+      'jobs/s': total / seconds,
+    }
   },
 }
 

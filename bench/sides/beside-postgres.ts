@@ -4,9 +4,7 @@ import type { Beside } from './stepping-side.ts'
 
 /** What is done past the library on PostgreSQL. */
 export const besidePostgres: Beside = {
-  probe: probe(
-    "select count(*) from stepping.job where state in ('prepared', 'submitted')",
-  ),
+  probe: probe("select count(*) from stepping.job where state in ('prepared', 'submitted')"),
   prepare: (url) => execute(url, createBusiness),
   copy: (url, jobs) => execute(url, copyJobs(jobs), 'vacuum analyze stepping.job'),
   clear: (url) => execute(url, 'truncate stepping.job'),

@@ -18,9 +18,7 @@ const addJob = "select graphile_worker.add_job('numbered', $1::json)"
 export const graphileWorker: Side = {
   name: 'graphile-worker',
   about: `graphile-worker: ${JSON.stringify(best)}; a job's next step is a job that its handler adds`,
-  probe: probe(
-    'select count(*) from graphile_worker._private_jobs where attempts < max_attempts',
-  ),
+  probe: probe('select count(*) from graphile_worker._private_jobs where attempts < max_attempts'),
   async install(url) {
     await execute(url, createBusiness)
     await runMigrations({ connectionString: url, logger: silent })

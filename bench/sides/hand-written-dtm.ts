@@ -12,7 +12,8 @@ import { dtmOf, dtmProbe } from './stepping-dtm.ts'
 /** The requests that the provider sends, of the same length. */
 export const handWrittenDtm: Side = {
   name: 'hand-written-dtm',
-  about: 'the same requests by undici: prepare; business and barrier row by SQL through pg; submit; DTM calls a bare HTTP server',
+  about:
+    'the same requests by undici: prepare; business and barrier row by SQL through pg; submit; DTM calls a bare HTTP server',
   probe: dtmProbe,
   install: (url) => execute(url, createBusiness, 'create table barrier (gid text primary key)'),
   async open(url, { connections, steps, run = () => {} }) {

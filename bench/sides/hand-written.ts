@@ -24,9 +24,7 @@ const loops = 2
 export const handWritten: Side = {
   name: 'hand-written',
   about: `SQL through pg: one insert; ${loops} loops claim ${batch} rows with a lease and delete them`,
-  probe: probe(
-    'select count(*) from outbox',
-  ),
+  probe: probe('select count(*) from outbox'),
   install: (url) =>
     execute(
       url,

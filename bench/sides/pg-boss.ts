@@ -35,9 +35,7 @@ function pgBossSide(name: string, notify: boolean): Side {
   return {
     name,
     about: `pg-boss${notify ? ' with notify' : ''}: ${JSON.stringify(oneStep)}; several steps: ${JSON.stringify(manySteps)}, a job's next step is a job that is sent in its completion's transaction`,
-    probe: probe(
-    "select count(*) from pgboss.job where name = 'numbered' and state < 'completed'",
-  ),
+    probe: probe("select count(*) from pgboss.job where name = 'numbered' and state < 'completed'"),
     async install(url) {
       await execute(url, createBusiness)
       const installing = boss(url, 2)

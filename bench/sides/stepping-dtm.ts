@@ -19,7 +19,8 @@ export function dtmOf(url: string): string {
 
 export const steppingDtm: Side = {
   name: 'stepping-dtm',
-  about: 'the DTM provider over HTTP, its callbacks signed; the transaction over adapter-pg with prepare: true',
+  about:
+    'the DTM provider over HTTP, its callbacks signed; the transaction over adapter-pg with prepare: true',
   probe: dtmProbe,
   async install(url) {
     await execute(url, createBusiness)

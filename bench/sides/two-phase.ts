@@ -39,7 +39,8 @@ export const steppingTwoPhase: Side = steppingSide(
 /** As lean as it can be: a commit for the prepare, one for the transaction, one for the submit. */
 export const handWrittenTwoPhase: Side = {
   name: 'hand-written-2-phase',
-  about: 'SQL through pg: insert in the other database; business and barrier row; update in the other database',
+  about:
+    'SQL through pg: insert in the other database; business and barrier row; update in the other database',
   probe: apart(probe('select count(*) from outbox where submitted')),
   async install(url) {
     await createStore(url)

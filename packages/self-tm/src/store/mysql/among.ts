@@ -19,6 +19,12 @@ export function among(
     const each = columns.map((column, at) => sql`${rawSql(column)} = ${only![at]!}`)
     return sql`(${join(each, ' and ')})`
   }
-  const tuples = rows.map((row) => sql`(${join(row.map((value) => sql`${value}`), ', ')})`)
+  const tuples = rows.map(
+    (row) =>
+      sql`(${join(
+        row.map((value) => sql`${value}`),
+        ', ',
+      )})`,
+  )
   return sql`(${rawSql(columns.join(', '))}) in (${join(tuples, ', ')})`
 }

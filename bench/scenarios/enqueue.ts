@@ -3,21 +3,25 @@ import { inParallel } from '../in-parallel.ts'
 import type { Scenario, Sides } from '../scenario.ts'
 import { assertBusinessRows, assertLeft } from '../tally.ts'
 
+export interface Enqueued {
+  readonly name: string
+  readonly title: string
+  readonly connections: number
+  readonly count: number
+  /** InnoDB takes long over the first megabyte of a table, which it adds page by page. */
+  readonly warmUp?: number
+}
+
 /** One transaction for each job, over this many connections. */
 export function enqueue(
-  name: string,
-  where: string,
-  connections: number,
-  count: number,
+  { connections, count, warmUp = 100, ...rest }: Enqueued,
   sides: Sides,
 ): Scenario {
   return {
-    name,
-    title: `Enqueue in a transaction (a business row and a job)${where}, ${connections} connection${connections === 1 ? '' : 's'}`,
+    ...rest,
     unit: 'transactions/s',
     sides,
     async measure({ side, url, jobs }) {
-      const warmUp = 100
       const total = jobs(count)
       await side.install(url)
       const open = await side.open(url, { connections, steps: 1 })

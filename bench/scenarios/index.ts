@@ -36,18 +36,37 @@ const otherDatabases: Sides = {
   ...beside('hand-written-mongo', 'stepping-mongo'),
   ...beside('hand-written-sqlite', 'stepping-sqlite'),
 }
-const counted = ['stepping', 'stepping-mysql2', 'stepping-mongo', 'stepping-sqlite']
+const counted = ['hand-written', 'stepping', 'stepping-2-phase', ...Object.keys(otherDatabases)]
 
 export const scenarios: readonly Scenario[] = [
-  enqueue('enqueue', '', 10, 4_000, enqueueing),
   enqueue(
-    'enqueue-1',
-    '',
-    1,
-    1_000,
+    {
+      name: 'enqueue',
+      title: 'Enqueue in a transaction (a business row and a job), 10 connections',
+      connections: 10,
+      count: 4_000,
+    },
+    enqueueing,
+  ),
+  enqueue(
+    {
+      name: 'enqueue-1',
+      title: 'The same, one connection',
+      connections: 1,
+      count: 1_000,
+    },
     beside('hand-written', 'stepping', 'graphile-worker', 'pg-boss', 'dbos'),
   ),
-  enqueue('enqueue-databases', ' of MariaDB, MongoDB and SQLite', 10, 3_000, otherDatabases),
+  enqueue(
+    {
+      name: 'enqueue-databases',
+      title: 'The same on MariaDB, MongoDB and SQLite, 10 connections',
+      connections: 10,
+      count: 3_000,
+      warmUp: 3_000,
+    },
+    otherDatabases,
+  ),
   drain(
     { name: 'drain', title: 'Drain 20,000 waiting jobs, one process', count: 20_000, steps: 1 },
     draining,
@@ -130,7 +149,7 @@ export const scenarios: readonly Scenario[] = [
   memory,
   soak,
   idle(beside('graphile-worker', 'stepping', 'pg-boss', 'pg-boss-notify', 'dbos', 'openworkflow')),
-  cost('add', [...counted, 'stepping-2-phase', 'stepping-dtm']),
-  cost('run', [...counted, 'stepping-2-phase', 'stepping-dtm']),
-  cost('drain', [...counted, 'stepping-2-phase']),
+  cost('add', [...counted, 'hand-written-dtm', 'stepping-dtm']),
+  cost('run', [...counted, 'hand-written-dtm', 'stepping-dtm']),
+  cost('drain', counted),
 ]

@@ -1,6 +1,6 @@
 import { rawSql, sql } from '@stepping/sql'
 import type { SqlValue, Statement } from '@stepping/sql'
-import { join } from '@stepping/sql/mysql'
+import { join, list } from '@stepping/sql/mysql'
 
 /**
  * The row is one of these, of which there is at least one; the first column is its key.
@@ -19,12 +19,6 @@ export function among(
     const each = columns.map((column, at) => sql`${rawSql(column)} = ${only![at]!}`)
     return sql`(${join(each, ' and ')})`
   }
-  const tuples = rows.map(
-    (row) =>
-      sql`(${join(
-        row.map((value) => sql`${value}`),
-        ', ',
-      )})`,
-  )
+  const tuples = rows.map((row) => list(row))
   return sql`(${rawSql(columns.join(', '))}) in (${join(tuples, ', ')})`
 }

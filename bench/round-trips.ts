@@ -1,28 +1,30 @@
 import { Socket } from 'node:net'
 
-let trips = 0
 /** Sockets that were answered since they were last written to. */
-const answered = new WeakMap<Socket, boolean>()
+const answered = new WeakMap<object, boolean>()
 
-/** How often a socket of this process was written to after it had been answered: whatever the driver. */
+let trips: number | undefined
+
+/** How often a socket of this process was written to after it had been answered, whatever the driver. */
 export function roundTrips(): number {
-  watch()
-  return trips
+  return (trips ??= watch())
 }
 
-let watching = false
+function watch(): 0 {
+  onCall('write', (socket) => {
+    if (answered.get(socket) ?? true) trips!++
+    answered.set(socket, false)
+  })
+  onCall('push', (socket) => answered.set(socket, true))
+  return 0
+}
 
-function watch(): void {
-  if (watching) return
-  watching = true
-  const { write, push } = Socket.prototype
-  Socket.prototype.write = function (this: Socket, ...args: unknown[]) {
-    if (answered.get(this) ?? true) trips++
-    answered.set(this, false)
-    return (write as (...all: unknown[]) => boolean).apply(this, args)
-  } as typeof write
-  Socket.prototype.push = function (this: Socket, ...args: Parameters<typeof push>) {
-    answered.set(this, true)
-    return push.apply(this, args)
-  }
+function onCall(method: 'write' | 'push', note: (socket: object) => void): void {
+  const original = Reflect.get(Socket.prototype, method) as (...args: unknown[]) => unknown
+  Object.defineProperty(Socket.prototype, method, {
+    value(this: object, ...args: unknown[]) {
+      note(this)
+      return original.apply(this, args)
+    },
+  })
 }

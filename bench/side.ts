@@ -41,11 +41,11 @@ export interface Side {
 /** Looks at the database of a side, through a driver and no library. */
 export interface Probe {
   /** Jobs that are not done. */
-  left(url: string): Promise<number>
+  readonly left: (url: string) => Promise<number>
   /** Rows in `business`. */
-  business(url: string): Promise<number>
+  readonly business: (url: string) => Promise<number>
   /** Begins to count what whoever connects from now on costs the server; what it returns reads the counts. */
-  meter?(url: string): Promise<() => Promise<Cost>>
+  readonly meter?: (url: string) => Promise<() => Promise<Cost>>
 }
 
 export interface Cost {

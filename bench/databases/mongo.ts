@@ -34,7 +34,7 @@ async function cost(url: string): Promise<Cost> {
     const commands = metrics.commands as Record<string, { total?: number }>
     const statements = Object.entries(commands)
       .filter(([name]) => !own.has(name))
-      .reduce((sum, [, { total = 0 }]) => sum + Number(total), 0)
+      .reduce((sum, [, { total = 0 }]) => sum + total, 0)
     return { statements, bytes: Number(wiredTiger.log['log bytes written']) }
   })
 }

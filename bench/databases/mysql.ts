@@ -18,13 +18,16 @@ export async function rowsOf<R>(url: string, query: string): Promise<R[]> {
 
 /** @param left Counts, as `count`, the jobs that are not done. */
 export function probe(left: string): Probe {
-  const count = async (url: string, query: string): Promise<number> =>
-    Number((await rowsOf<{ count: number }>(url, query))[0]!.count)
   return {
     left: (url) => count(url, left),
     business: (url) => count(url, 'select count(distinct job) as count from business'),
     meter: async (url) => () => cost(url),
   }
+}
+
+async function count(url: string, query: string): Promise<number> {
+  const [row] = await rowsOf<{ count: number }>(url, query)
+  return row!.count
 }
 
 /** The server has its own counts of all. */

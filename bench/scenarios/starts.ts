@@ -9,7 +9,7 @@ export class Starts {
 
   /** Resolves when each of these jobs has begun. */
   async all(jobs: readonly number[]): Promise<void> {
-    await Promise.all(jobs.map((job) => this.#at.get(job) ?? this.wait(job)))
+    await Promise.all(jobs.filter((job) => !this.#at.has(job)).map((job) => this.wait(job)))
   }
 
   /** @throws if a job begins twice. */

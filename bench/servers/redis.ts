@@ -20,7 +20,7 @@ async function readSettings(url: string): Promise<string> {
   await using client = connect(url)
   const told = ['appendonly', 'appendfsync']
   const values = await Promise.all(told.map((name) => client.redis.config('GET', name)))
-  const settings = (values as string[][]).map(([name, value]) => `${name} ${value}`).join(', ')
+  const settings = values.map(([name, value]) => `${name} ${value}`).join(', ')
   if (settings !== 'appendonly yes, appendfsync always') throw new Error(`${settings}.`)
   const version = /redis_version:(\S+)/.exec(await client.redis.info('server'))?.[1]
   return `Redis ${version}: ${settings}`

@@ -1,4 +1,5 @@
 import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { Pool as Connections } from 'undici'
 import { Pool } from 'pg'
@@ -43,11 +44,12 @@ export const handWrittenDtm: Side = {
 }
 
 function answering(run: Run) {
-  return createServer(async (request, response) => {
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { job, step } = JSON.parse(await text(request)) as { job: number; step: number }
     await run(job, step)
     response.setHeader('content-type', 'application/json').end('{"result":"done"}')
-  })
+  }
+  return createServer((request, response) => void answer(request, response))
 }
 
 function message(callback: string, gid: string, job: number, steps: number): string {

@@ -3,17 +3,17 @@ export function looping(
   loops: number,
   workOnce: () => Promise<boolean>,
 ): { stop(): Promise<void> } {
-  let stopped = false
+  const stopping = new AbortController()
   const working = Promise.all(Array.from({ length: loops }, loop))
   return {
     async stop() {
-      stopped = true
+      stopping.abort()
       await working
     },
   }
 
   async function loop(): Promise<void> {
-    while (!stopped) {
+    while (!stopping.signal.aborted) {
       if (!(await workOnce())) await new Promise((resolve) => setTimeout(resolve, 5))
     }
   }

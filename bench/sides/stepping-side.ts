@@ -13,19 +13,19 @@ export interface Connected<Tx> {
   /** Where the jobs are kept. Default: in the same one. */
   readonly store?: StoreDatabase
   /** Writes the business row. */
-  insert(tx: Tx, job: number): unknown
-  end(): Promise<unknown>
+  readonly insert: (tx: Tx, job: number) => unknown
+  readonly end: () => Promise<unknown>
 }
 
 /** What is done past the library. */
 export interface Beside {
   readonly probe: Probe
   /** Makes `business`, and what else has to be there before a migration. */
-  prepare(url: string): Promise<void>
+  readonly prepare: (url: string) => Promise<void>
   /** The job with the number 0, so often, under other gids and numbers: as if each had been added. */
-  copy(url: string, jobs: number): Promise<void>
-  clear?(url: string): Promise<void>
-  park?(url: string): Promise<void>
+  readonly copy: (url: string, jobs: number) => Promise<void>
+  readonly clear?: (url: string) => Promise<void>
+  readonly park?: (url: string) => Promise<void>
 }
 
 /** Jobs that run at once in one process. */
@@ -105,7 +105,7 @@ function openStepping<Tx>(
   return {
     stepping,
     numbered,
-    async close() {
+    close: async () => {
       await stepping.close()
       await end()
     },

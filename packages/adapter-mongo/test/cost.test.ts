@@ -18,12 +18,15 @@ const most = {
 
 const jobs = 1_000
 
+/** One after the other: each waits until a majority has it in its journal. */
+const added = 50
+
 /** Writes can carry many statements, and the server runs each by itself. */
 type Carrying = Partial<Record<'updates' | 'deletes', readonly object[]>>
 
 /** An app in a database of its own, whose commands are counted. */
 async function startApp({ execute = true } = {}) {
-  const fresh = await freshMongoDatabase(inject('mongoUrl'))
+  const fresh = freshMongoDatabase(inject('mongoUrl'))
   onTestFinished(() => fresh.drop())
   const client = new MongoClient(fresh.url, { monitorCommands: true })
   const counts = { commands: 0, statements: 0 }
@@ -76,12 +79,12 @@ async function startApp({ execute = true } = {}) {
 type App = Awaited<ReturnType<typeof startApp>>
 
 /** How much the work sends, for each job. */
-async function costOf({ counts }: App, work: () => Promise<void>) {
+async function costOf({ counts }: App, jobsOfIt: number, work: () => Promise<void>) {
   const before = { ...counts }
   await work()
   return {
-    commands: (counts.commands - before.commands) / jobs,
-    statements: (counts.statements - before.statements) / jobs,
+    commands: (counts.commands - before.commands) / jobsOfIt,
+    statements: (counts.statements - before.statements) / jobsOfIt,
   }
 }
 
@@ -117,8 +120,8 @@ test('to enqueue a job costs one command in its transaction', async () => {
   const app = await startApp({ execute: false })
   await app.stepping.start()
   await app.enqueue(-1) // asks whether the tables are there
-  const cost = await costOf(app, async () => {
-    for (let job = 0; job < jobs; job++) await app.enqueue(job)
+  const cost = await costOf(app, added, async () => {
+    for (let job = 0; job < added; job++) await app.enqueue(job)
   })
   expectAtMost(cost, most.enqueue)
 })
@@ -126,9 +129,9 @@ test('to enqueue a job costs one command in its transaction', async () => {
 test('to run it in the same process costs one command at most', async () => {
   const app = await startApp()
   await app.stepping.start()
-  const cost = await costOf(app, async () => {
-    for (let job = 0; job < jobs; job++) await app.enqueue(job)
-    await app.allDone(jobs)
+  const cost = await costOf(app, added, async () => {
+    for (let job = 0; job < added; job++) await app.enqueue(job)
+    await app.allDone(added)
   })
   expectAtMost(cost, most.enqueueAndRun)
 })
@@ -136,7 +139,7 @@ test('to run it in the same process costs one command at most', async () => {
 test('to drain jobs costs a few commands for hundreds', async () => {
   const app = await startApp()
   await fill(app, ['A'])
-  const cost = await costOf(app, async () => {
+  const cost = await costOf(app, jobs, async () => {
     await app.stepping.start()
     await app.allDone(jobs)
   })
@@ -146,7 +149,7 @@ test('to drain jobs costs a few commands for hundreds', async () => {
 test('to record three steps one by one costs a few commands for hundreds', async () => {
   const app = await startApp()
   await fill(app, ['A', 'B', 'C'])
-  const cost = await costOf(app, async () => {
+  const cost = await costOf(app, jobs, async () => {
     await app.stepping.start()
     await app.allDone(3 * jobs)
   })

@@ -21,7 +21,7 @@ async function startApp({ execute = true } = {}) {
   const pool = createPool({ uri: fresh.url, connectionLimit: 10 })
   let statements = 0
   pool.pool.on('connection', (connection) => {
-    const core = connection as unknown as { addCommand(command: object): object }
+    const core = connection as unknown as { addCommand: (command: object) => object }
     const { addCommand } = core
     core.addCommand = function (command) {
       statements++

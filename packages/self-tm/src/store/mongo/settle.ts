@@ -67,7 +67,7 @@ type Alike = readonly [Settlement, ...Settlement[]]
  * one document as for one of many.
  */
 function alike(settlements: readonly Settlement[]): readonly Alike[] {
-  const groups = Map.groupBy(settlements, ({ gid: _, ...rest }) => JSON.stringify(rest))
+  const groups = Map.groupBy(settlements, (each) => JSON.stringify({ ...each, gid: '' }))
   return [...groups.values()] as unknown as Alike[]
 }
 

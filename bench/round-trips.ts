@@ -19,9 +19,12 @@ function watch(): 0 {
   return 0
 }
 
+/** Left writable: Node puts another `write` on a socket that has ended. */
 function onCall(method: 'write' | 'push', note: (socket: object) => void): void {
   const original = Reflect.get(Socket.prototype, method) as (...args: unknown[]) => unknown
   Object.defineProperty(Socket.prototype, method, {
+    configurable: true,
+    writable: true,
     value(this: object, ...args: unknown[]) {
       note(this)
       return original.apply(this, args)

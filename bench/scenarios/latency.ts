@@ -33,6 +33,7 @@ export function latency({ name, title, across, load }: Latency): Scenario {
     name,
     title,
     unit: 'ms',
+    ...(load > 0 && { rounds: 2 }),
     sides,
     async measure({ side, url, jobs }) {
       await side.install(url)

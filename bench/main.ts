@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { writeReport } from './report.ts'
+import { keepReport, printReport } from './report.ts'
 import { Rounds } from './rounds.ts'
 import type { Measured } from './rounds.ts'
 import { scenarios } from './scenarios/index.ts'
@@ -34,6 +34,10 @@ const measured: Measured[] = []
 for (const name of wanted(scenarioNames)) {
   const scenario = scenarios.find((each) => each.name === name)!
   const taking = Object.keys(scenario.sides).filter((side) => sides.includes(side))
-  if (taking.length > 0) measured.push(await rounds.measure(scenario, taking))
+  if (taking.length === 0) continue
+  const found = await rounds.measure(scenario, taking)
+  measured.push(found)
+  // At once, so that a run that is cut off has kept what it measured.
+  if (values.write) await keepReport([found], await servers.settings(), values)
 }
-await writeReport(measured, await servers.settings(), values)
+printReport(measured, await servers.settings(), values)

@@ -25,12 +25,7 @@ export function plot({ scenarios }: Kept): string {
       'jobs that wait (logarithmic)',
       waiting,
     ),
-    panel(
-      scenarios['processes'],
-      'Jobs/s, steps of 5 ms, 50 at once',
-      'processes, on two cores',
-      processCounts,
-    ),
+    panel(scenarios['processes'], 'Jobs/s, steps of 5 ms, 50 at once', 'processes', processCounts),
   ]
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${size.height}" role="img">
 <title>Jobs a second by jobs that wait, and by processes</title>
@@ -44,7 +39,7 @@ export function plot({ scenarios }: Kept): string {
     text { fill: #e6edf3 }
     .c0 { stroke: #58a6ff; fill: #58a6ff } .c1 { stroke: #f0883e; fill: #f0883e } .c2 { stroke: #9da7b3; fill: #9da7b3 }
   }
-  .line { fill: none } text.name { stroke: none }
+  .line { fill: none }
 </style>
 ${panels.map((each, at) => draw(each, size.left + at * (size.panel + 80))).join('\n')}
 </svg>
@@ -104,7 +99,9 @@ function draw({ title, axis, ticks, lines }: Panel, left: number): string {
     `<path class="axis" d="M${left} ${bottom}h${size.panel}"/>`,
     ...marks,
     `<text x="${left + size.panel / 2}" y="${bottom + 38}" text-anchor="middle">${axis}</text>`,
-    ...drawn,
+    ...(lines.length === 0
+      ? [`<text x="${left + 8}" y="${size.top + 20}">not measured yet</text>`]
+      : drawn),
   ].join('\n')
 }
 

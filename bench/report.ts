@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
 import { plot } from './plot.ts'
 import { readRecord, writeRecord } from './record.ts'
@@ -12,40 +12,55 @@ const page = new URL('../docs/performance.md', import.meta.url)
 const curve = new URL('../docs/performance.svg', import.meta.url)
 const [begin, end] = ['<!-- figures: begin -->', '<!-- figures: end -->']
 
-/**
- * Prints the tables; with `write`, also keeps the raw figures, beside those of scenarios that were not
- * measured this time, and makes the page's tables and curve of all that is kept.
- */
-export async function writeReport(
+/** How the bench was called. */
+export interface Called {
+  readonly rounds: string
+  readonly scale: string
+}
+
+export function printReport(
   measured: readonly Measured[],
   settings: readonly string[],
-  { write, rounds, scale }: { write: boolean; rounds: string; scale: string },
+  called: Called,
+): void {
+  console.log(`\n${tables({ settings, scenarios: scenariosOf(measured, called) })}`)
+}
+
+/**
+ * Keeps the raw figures, beside those of scenarios that were not measured this time, and makes the
+ * page's tables and plot of all that is kept.
+ */
+export async function keepReport(
+  measured: readonly Measured[],
+  settings: readonly string[],
+  called: Called,
 ): Promise<void> {
+  const before = await readRecord()
+  const told = new Map([...before.settings, ...settings].map((text) => [productOf(text), text]))
+  const kept = {
+    settings: [...told.values()],
+    scenarios: { ...before.scenarios, ...scenariosOf(measured, called) },
+  }
+  await writeRecord(kept)
+  const text = await readFile(page, 'utf8')
+  const head = text.slice(0, text.indexOf(begin) + begin.length)
+  await writeFile(page, `${head}\n\n${tables(kept)}\n\n${text.slice(text.indexOf(end))}`)
+  await writeFile(curve, plot(kept))
+}
+
+function scenariosOf(measured: readonly Measured[], { rounds, scale }: Called): Kept['scenarios'] {
   const run = {
     date: new Date().toISOString().slice(0, 10),
     machine: `${cpus()[0]!.model}, ${availableParallelism()} cores, Node ${process.version}`,
     rounds: Number(rounds),
     scale: Number(scale),
   }
-  const now = measured.map(({ scenario, ...rest }): [string, MeasuredOnce] => [
-    scenario.name,
-    { ...run, ...rest },
-  ])
-  console.log(`\n${tables({ settings, scenarios: Object.fromEntries(now) })}`)
-  if (!write) return
-  const before = await readRecord()
-  const kept = {
-    settings: [
-      ...new Map([...before.settings, ...settings].map((text) => [productOf(text), text])).values(),
-    ],
-    scenarios: { ...before.scenarios, ...Object.fromEntries(now) },
-  }
-  await writeRecord(kept)
-  const text = await readFile(page, 'utf8')
-  const head = text.slice(0, text.indexOf(begin) + begin.length)
-  await writeFile(page, `${head}\n\n${tables(kept)}\n\n${text.slice(text.indexOf(end))}`)
-  await mkdir(new URL('.', curve), { recursive: true })
-  await writeFile(curve, plot(kept))
+  return Object.fromEntries(
+    measured.map(({ scenario, ...rest }): [string, MeasuredOnce] => [
+      scenario.name,
+      { ...run, ...rest },
+    ]),
+  )
 }
 
 /** In the order of the scenarios. Under each what else the machine did, if it was not the same for all. */

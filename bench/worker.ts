@@ -12,6 +12,8 @@ let peakMb = 0
 
 const side = await sideNamed(order.side)
 send({ type: 'loaded' })
+// Whoever measures is gone: nobody else would end this process.
+process.once('disconnect', () => process.exit())
 await once(process, 'message')
 const open = await side.open(order.url, {
   connections: 10,

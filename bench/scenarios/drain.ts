@@ -1,24 +1,26 @@
 import { secondsSince } from '../clock.ts'
-import type { Scenario } from '../scenario.ts'
-import { assertCount, assertNoneLeft, Tally } from '../tally.ts'
+import type { Scenario, Sides } from '../scenario.ts'
+import { assertLeft, assertNoneLeft, Tally } from '../tally.ts'
+
+export interface Drained {
+  readonly name: string
+  readonly title: string
+  readonly count: number
+  readonly steps: number
+  readonly rounds?: number
+}
 
 /** Jobs that another process has left: how fast one process does them. */
-export function drain(name: string, count: number, steps: number, rounds?: number): Scenario {
+export function drain({ count, steps, ...rest }: Drained, sides: Sides): Scenario {
   return {
-    name,
-    title:
-      steps === 1
-        ? `Drain ${count.toLocaleString('en')} waiting jobs, one process`
-        : `${steps} steps a job, each durable before the next`,
+    ...rest,
     unit: 'jobs/s',
-    baseline: 'hand-written',
-    ...(rounds && { rounds }),
-    sides: ['hand-written', 'stepping', 'graphile-worker', 'pg-boss', 'dbos', 'openworkflow'],
+    sides,
     async measure({ side, url, jobs }) {
       const total = jobs(count)
       await side.install(url)
-      await side.fill(url, total, steps)
-      await assertCount(url, side.left, total, 'waiting jobs')
+      await side.fill!(url, total, steps)
+      await assertLeft(url, side, total)
       const tally = new Tally(total, steps)
       const from = performance.now()
       const open = await side.open(url, { connections: 10, steps, run: tally.run })

@@ -1,30 +1,27 @@
 import { secondsSince } from '../clock.ts'
 import { inParallel } from '../in-parallel.ts'
-import type { Scenario } from '../scenario.ts'
-import { assertBusinessRows, assertCount } from '../tally.ts'
+import type { Scenario, Sides } from '../scenario.ts'
+import { assertBusinessRows, assertLeft } from '../tally.ts'
+
+export interface Enqueued {
+  readonly name: string
+  readonly title: string
+  readonly connections: number
+  readonly count: number
+  /** InnoDB takes long over the first megabyte of a table, which it adds page by page. */
+  readonly warmUp?: number
+}
 
 /** One transaction for each job, over this many connections. */
-export function enqueue(connections: number, count: number): Scenario {
+export function enqueue(
+  { connections, count, warmUp = 100, ...rest }: Enqueued,
+  sides: Sides,
+): Scenario {
   return {
-    name: connections === 1 ? 'enqueue-1' : 'enqueue',
-    title: `Enqueue in a transaction (a business row and a job), ${connections} connection${connections === 1 ? '' : 's'}`,
+    ...rest,
     unit: 'transactions/s',
-    baseline: 'hand-written',
-    sides: [
-      'hand-written',
-      'hand-written-pipeline',
-      'stepping',
-      'stepping-pipeline',
-      'hand-written-drizzle',
-      'stepping-drizzle',
-      'hand-written-sequelize',
-      'stepping-sequelize',
-      'graphile-worker',
-      'pg-boss',
-      'dbos',
-    ],
+    sides,
     async measure({ side, url, jobs }) {
-      const warmUp = 100
       const total = jobs(count)
       await side.install(url)
       const open = await side.open(url, { connections, steps: 1 })
@@ -33,8 +30,8 @@ export function enqueue(connections: number, count: number): Scenario {
       await inParallel(connections, warmUp, warmUp + total, (job) => open.enqueue(job))
       const seconds = secondsSince(from)
       await open.close()
-      await assertBusinessRows(url, warmUp + total)
-      await assertCount(url, side.left, warmUp + total, 'waiting jobs')
+      await assertBusinessRows(url, side, warmUp + total)
+      await assertLeft(url, side, warmUp + total)
       return { 'transactions/s': total / seconds }
     },
   }

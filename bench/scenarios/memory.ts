@@ -1,3 +1,4 @@
+import { beside } from '../scenario.ts'
 import type { Scenario } from '../scenario.ts'
 import { assertEachOnce, assertNoneLeft } from '../tally.ts'
 import { forkWorker } from '../worker-process.ts'
@@ -7,13 +8,12 @@ export const memory: Scenario = {
   name: 'memory',
   title: 'Most memory of a process that drains 100,000 waiting jobs',
   unit: 'MB resident',
-  baseline: 'hand-written',
   rounds: 1,
-  sides: ['hand-written', 'stepping', 'graphile-worker', 'pg-boss'],
+  sides: beside('hand-written', 'stepping', 'graphile-worker', 'pg-boss'),
   async measure({ side, url, jobs }) {
     const total = jobs(100_000)
     await side.install(url)
-    await side.fill(url, total, 1)
+    await side.fill!(url, total, 1)
     const worker = await forkWorker({ side: side.name, url, jobs: total })
     const done = Promise.withResolvers<void>()
     worker.onDone = (count) => void (count > total - 100 && done.resolve())

@@ -1,7 +1,7 @@
 import { DBOS, DBOSClient } from '@dbos-inc/dbos-sdk'
 import { Pool } from 'pg'
 import { createBusiness, insertBusiness, sku } from '../business.ts'
-import { execute } from '../execute.ts'
+import { execute, probe } from '../databases/postgres.ts'
 import type { Run, Side } from '../side.ts'
 import { inParallel } from '../in-parallel.ts'
 import { inTransaction } from './in-transaction.ts'
@@ -13,7 +13,9 @@ export const dbos: Side = {
   name: 'dbos',
   about: `DBOS Transact: ${JSON.stringify(best)}`,
   slow: true,
-  left: "select count(*) as left from dbos.workflow_status where status in ('ENQUEUED', 'PENDING', 'DELAYED')",
+  probe: probe(
+    "select count(*) from dbos.workflow_status where status in ('ENQUEUED', 'PENDING', 'DELAYED')",
+  ),
   async install(url) {
     await execute(url, createBusiness)
     await launch(url, 2, 1, () => {})

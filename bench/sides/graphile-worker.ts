@@ -1,7 +1,7 @@
 import { Logger, run as runWorker, runMigrations } from 'graphile-worker'
 import { Pool } from 'pg'
 import { createBusiness, insertBusiness, sku } from '../business.ts'
-import { execute } from '../execute.ts'
+import { execute, probe } from '../databases/postgres.ts'
 import type { Run, Side } from '../side.ts'
 import { inTransaction } from './in-transaction.ts'
 
@@ -18,7 +18,7 @@ const addJob = "select graphile_worker.add_job('numbered', $1::json)"
 export const graphileWorker: Side = {
   name: 'graphile-worker',
   about: `graphile-worker: ${JSON.stringify(best)}; a job's next step is a job that its handler adds`,
-  left: 'select count(*) as left from graphile_worker._private_jobs',
+  probe: probe('select count(*) from graphile_worker._private_jobs where attempts < max_attempts'),
   async install(url) {
     await execute(url, createBusiness)
     await runMigrations({ connectionString: url, logger: silent })
@@ -29,6 +29,13 @@ export const graphileWorker: Side = {
       `select count(graphile_worker.add_job('numbered', json_build_object('job', n, 'step', 0)))
        from generate_series(0, ${jobs - 1}) n`,
       'vacuum analyze',
+    ),
+  clear: (url) => execute(url, 'truncate graphile_worker._private_jobs'),
+  park: (url) =>
+    execute(
+      url,
+      'update graphile_worker._private_jobs set attempts = max_attempts',
+      'vacuum analyze graphile_worker._private_jobs',
     ),
   async open(url, { connections, steps, run, concurrency }) {
     const pool = new Pool({ connectionString: url, max: connections })

@@ -1,15 +1,14 @@
 import { Pool } from 'pg'
 import type { PoolClient } from 'pg'
 import { createBusiness, insertBusiness, sku } from '../business.ts'
-import { execute } from '../execute.ts'
+import { execute, probe } from '../databases/postgres.ts'
 import type { Run, Side } from '../side.ts'
-import { inTransaction } from './in-transaction.ts'
 
 /** As lean as a queue table can be that survives a worker: the limit, with the same durability. */
 export const insertOutbox = 'insert into outbox (payload) values ($1)'
 
 /** Waiting rows are claimed with a lease, and deleted when they are done. */
-const claimOutbox = `
+export const claimOutbox = `
   update outbox set lease_until = clock_timestamp() + interval '10 s'
   where id in (
     select id from outbox where lease_until is null or lease_until < statement_timestamp()
@@ -17,15 +16,15 @@ const claimOutbox = `
   returning id, payload`
 const advanceOutbox = `
   update outbox set step = $2, lease_until = clock_timestamp() + interval '10 s' where id = any($1)`
-const deleteOutbox = 'delete from outbox where id = any($1)'
+export const deleteOutbox = 'delete from outbox where id = any($1)'
 
-const batch = 500
+export const batch = 500
 const loops = 2
 
 export const handWritten: Side = {
   name: 'hand-written',
   about: `SQL through pg: one insert; ${loops} loops claim ${batch} rows with a lease and delete them`,
-  left: 'select count(*) as left from outbox',
+  probe: probe('select count(*) from outbox'),
   install: (url) =>
     execute(
       url,
@@ -40,6 +39,7 @@ export const handWritten: Side = {
       `insert into outbox (payload) select '{"job":' || n || '}' from generate_series(0, ${jobs - 1}) n`,
       'vacuum analyze outbox',
     ),
+  clear: (url) => execute(url, 'truncate outbox'),
   open: (url, { connections, steps, run }) => open(url, connections, false, steps, run),
 }
 
@@ -48,42 +48,6 @@ export const handWrittenPipeline: Side = {
   name: 'hand-written-pipeline',
   about: "the same with pg's pipeline: BEGIN goes with the first insert, the second with COMMIT",
   open: (url, { connections, steps, run }) => open(url, connections, true, steps, run),
-}
-
-/** Woken by a notification in each transaction that adds a job, and claims one row for each. */
-export const handWrittenListen: Side = {
-  ...handWritten,
-  name: 'hand-written-listen',
-  about: 'the same, woken by LISTEN, with NOTIFY in the transaction that inserts',
-  async open(url, { connections, run }) {
-    const pool = new Pool({ connectionString: url, max: connections })
-    const listener = run && (await listen(pool, run))
-    return {
-      enqueue: (job) =>
-        inTransaction(pool, async (client) => {
-          await client.query(insertBusiness, [job, sku])
-          await client.query(insertOutbox, [JSON.stringify({ job })])
-          await client.query('notify outbox')
-        }),
-      close: async () => {
-        listener?.release(true)
-        await pool.end()
-      },
-    }
-  },
-}
-
-async function listen(pool: Pool, run: Run): Promise<PoolClient> {
-  const listener = await pool.connect()
-  listener.on('notification', () => void claim())
-  await listener.query('listen outbox')
-  return listener
-
-  async function claim(): Promise<void> {
-    const { rows } = await pool.query<{ id: string; payload: string }>(claimOutbox, [batch])
-    for (const { payload } of rows) await run(JSON.parse(payload).job, 0)
-    await pool.query(deleteOutbox, [rows.map(({ id }) => id)])
-  }
 }
 
 async function open(url: string, max: number, pipeline: boolean, steps: number, run?: Run) {

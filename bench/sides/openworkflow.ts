@@ -1,7 +1,7 @@
 import { OpenWorkflow } from 'openworkflow'
 import { BackendPostgres } from 'openworkflow/postgres'
 import { createBusiness } from '../business.ts'
-import { execute } from '../execute.ts'
+import { execute, probe } from '../databases/postgres.ts'
 import { inParallel } from '../in-parallel.ts'
 import type { Run, Side } from '../side.ts'
 
@@ -11,7 +11,9 @@ export const openWorkflow: Side = {
   name: 'openworkflow',
   about: `OpenWorkflow: concurrency ${concurrency}; it has no enqueueing in a transaction of the user's`,
   slow: true,
-  left: "select count(*) as left from openworkflow.workflow_runs where status in ('pending', 'running', 'sleeping')",
+  probe: probe(
+    "select count(*) from openworkflow.workflow_runs where status in ('pending', 'running', 'sleeping')",
+  ),
   async install(url) {
     await execute(url, createBusiness)
     const backend = await BackendPostgres.connect(url)

@@ -1,7 +1,7 @@
 import { PgBoss } from 'pg-boss'
 import { Pool } from 'pg'
 import { createBusiness, insertBusiness, sku } from '../business.ts'
-import { execute } from '../execute.ts'
+import { execute, probe } from '../databases/postgres.ts'
 import type { Run, Side } from '../side.ts'
 import { inTransaction } from './in-transaction.ts'
 
@@ -35,7 +35,7 @@ function pgBossSide(name: string, notify: boolean): Side {
   return {
     name,
     about: `pg-boss${notify ? ' with notify' : ''}: ${JSON.stringify(oneStep)}; several steps: ${JSON.stringify(manySteps)}, a job's next step is a job that is sent in its completion's transaction`,
-    left: "select count(*) as left from pgboss.job where name = 'numbered' and state < 'completed'",
+    probe: probe("select count(*) from pgboss.job where name = 'numbered' and state < 'completed'"),
     async install(url) {
       await execute(url, createBusiness)
       const installing = boss(url, 2)

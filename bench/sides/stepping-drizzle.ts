@@ -6,6 +6,7 @@ import { Pool } from 'pg'
 import { sku } from '../business.ts'
 import type { Side } from '../side.ts'
 import { handWritten } from './hand-written.ts'
+import { besidePostgres } from './beside-postgres.ts'
 import { steppingSide } from './stepping-side.ts'
 
 const business = pgTable('business', { job: integer().notNull(), sku: text().notNull() })
@@ -16,6 +17,7 @@ type Tx = Parameters<Parameters<NodePgDatabase['transaction']>[0]>[0]
 export const steppingDrizzle: Side = steppingSide<Tx>(
   'stepping-drizzle',
   'self-TM over adapter-drizzle',
+  besidePostgres,
   (url, max) => {
     const pool = new Pool({ connectionString: url, max })
     return {

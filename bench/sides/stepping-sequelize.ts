@@ -4,6 +4,7 @@ import type { Transaction } from 'sequelize'
 import { sku } from '../business.ts'
 import type { Side } from '../side.ts'
 import { handWritten } from './hand-written.ts'
+import { besidePostgres } from './beside-postgres.ts'
 import { steppingSide } from './stepping-side.ts'
 
 const bare = { timestamps: false, freezeTableName: true, noPrimaryKey: true }
@@ -20,6 +21,7 @@ function connect(url: string, max: number) {
 export const steppingSequelize: Side = steppingSide<Transaction>(
   'stepping-sequelize',
   'self-TM over adapter-sequelize',
+  besidePostgres,
   (url, max) => {
     const { library, business } = connect(url, max)
     return {

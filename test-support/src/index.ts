@@ -9,6 +9,7 @@ export { startMariadb, type MariadbOptions, type MariadbServer } from './mariadb
 export { startMongo, type MongoOptions, type MongoServer } from './mongo.ts'
 export { startMongoSet, type MongoSet } from './mongo-set.ts'
 export { startPostgres, type PostgresOptions, type PostgresServer } from './postgres.ts'
+export { startRedis, type RedisServer } from './redis.ts'
 export { startSqld, type SqldServer } from './sqld.ts'
 export { takeDtm, type TakenDtm } from './take-dtm.ts'
 export type { ProvidedServers } from './global-setup.ts'

@@ -151,9 +151,15 @@ export async function renewLeases(
   leaseMs: number,
 ): Promise<ReadonlySet<string>> {
   const update = async (leases: readonly HeldLease[]): Promise<boolean> => {
-    const updates = leases.map(({ gid, token }) => ({
-      q: { _id: gid, lease_token: token, lease_until: { $ne: null } },
+    const byToken = Map.groupBy(leases, ({ token }) => token)
+    const updates = [...byToken].map(([token, these]) => ({
+      q: {
+        _id: { $in: these.map(({ gid }) => gid) },
+        lease_token: token,
+        lease_until: { $ne: null },
+      },
       u: [{ $set: { lease_until: inMs(leaseMs) } }],
+      multi: true,
     }))
     const command = { update: collections.collection('job'), updates, ordered: false }
     const { n } = await run({ ...command, writeConcern: durable })

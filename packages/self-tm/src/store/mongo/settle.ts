@@ -14,24 +14,61 @@ export async function settleJobs(
   settlements: readonly Settlement[],
   keepHistory: boolean,
 ): Promise<number> {
-  const job = database.collections.collection('job')
-  const updates = settlements.map((settlement) => ({
-    q: { ...held(settlement), ...(settlement.to === 'finished' && { keep: true }) },
-    u: [{ $set: changes(settlement) }, ...(isOver(settlement) ? [{ $unset: 'next_step' }] : [])],
-  }))
   const finished = settlements.filter(({ to }) => to === 'finished')
-  const gone = finished.map((settlement) => ({ q: { ...held(settlement), keep: false }, limit: 1 }))
-  const [updated, deleted] = await Promise.all([
-    database.run({ update: job, updates, ordered: false, writeConcern: durable }),
-    gone.length === 0
-      ? 0
-      : keepHistory
-        ? database.atomically((execute) => moveToHistory(database, execute, finished))
-        : database
-            .run({ delete: job, deletes: gone, ordered: false, writeConcern: durable })
-            .then(({ n }) => Number(n)),
+  const others = settlements.filter(({ to }) => to !== 'finished')
+  const [deleted, changed] = await Promise.all([
+    deleteFinished(database, finished, keepHistory),
+    changeJobs(database, others),
   ])
-  return Number(updated['n']) + deleted
+  // Of those that are left, each is kept for late messages, or not this holder's any more.
+  const kept = deleted === finished.length ? 0 : await changeJobs(database, finished)
+  return deleted + changed + kept
+}
+
+async function deleteFinished(
+  database: AnyMongoDatabase,
+  finished: readonly Settlement[],
+  keepHistory: boolean,
+): Promise<number> {
+  if (finished.length === 0) return 0
+  if (keepHistory) {
+    return await database.atomically((execute) => moveToHistory(database, execute, finished))
+  }
+  const deletes = alike(finished).map((these) => ({ q: { ...held(these), keep: false }, limit: 0 }))
+  const job = database.collections.collection('job')
+  const { n } = await database.run({
+    delete: job,
+    deletes,
+    ordered: false,
+    writeConcern: durable,
+  })
+  return Number(n)
+}
+
+async function changeJobs(
+  { collections, run }: AnyMongoDatabase,
+  settlements: readonly Settlement[],
+): Promise<number> {
+  if (settlements.length === 0) return 0
+  const updates = alike(settlements).map((these) => ({
+    q: { ...held(these), ...(these[0].to === 'finished' && { keep: true }) },
+    u: [{ $set: changes(these[0]) }, ...(isOver(these[0]) ? [{ $unset: 'next_step' }] : [])],
+    multi: true,
+  }))
+  const job = collections.collection('job')
+  const { n } = await run({ update: job, updates, ordered: false, writeConcern: durable })
+  return Number(n)
+}
+
+type Alike = readonly [Settlement, ...Settlement[]]
+
+/**
+ * Those that differ in nothing but their gids, together: the server takes as long for a statement of
+ * one document as for one of many.
+ */
+function alike(settlements: readonly Settlement[]): readonly Alike[] {
+  const groups = Map.groupBy(settlements, (each) => JSON.stringify({ ...each, gid: '' }))
+  return [...groups.values()] as unknown as Alike[]
 }
 
 /** Where the documents stand that a batch may not have written. */
@@ -50,9 +87,10 @@ export async function readCursors(
 }
 
 /** A repeat of `submitted` would else undo an operator's retry. */
-function held({ gid, token, cursor, to }: Settlement): object {
+function held(these: Alike): object {
+  const { token, cursor, to } = these[0]
   return {
-    _id: gid,
+    _id: { $in: these.map(({ gid }) => gid) },
     lease_token: token,
     cursor,
     lease_until: { $ne: null },
@@ -126,7 +164,7 @@ async function moveToHistory(
   finished: readonly Settlement[],
 ): Promise<number> {
   const job = collections.collection('job')
-  const filter = { $or: finished.map((each) => ({ ...held(each), keep: false })) }
+  const filter = { $or: alike(finished).map((these) => ({ ...held(these), keep: false })) }
   const projection = { app: 1, steps: 1, last_error: 1, created_at: 1 }
   const rows = rowsOf(await execute(findAll(job, filter, finished.length, { projection })))
   if (rows.length === 0) return 0

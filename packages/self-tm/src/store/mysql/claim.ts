@@ -1,8 +1,9 @@
 import { sql } from '@stepping/sql'
 import type { AnySqlDatabase, Statement, Tables } from '@stepping/sql'
-import { join, list, now, nowPlus } from '@stepping/sql/mysql'
+import { list, now, nowPlus } from '@stepping/sql/mysql'
 import type { Row } from '../job-rows.ts'
 import type { ClaimRequest, HeldLease } from '../job-store.ts'
+import { among } from './among.ts'
 
 /** How long a job has to be overdue before its unknown step is worth a word: another process may be about to take it. */
 const overdueMs = 3_000
@@ -132,6 +133,9 @@ export async function renewLeases(
 }
 
 function isHeld(leases: readonly HeldLease[]): Statement {
-  const each = leases.map(({ gid, token }) => sql`gid = ${gid} and lease_token = ${token}`)
-  return sql`lease_until is not null and (${join(each, ' or ')})`
+  const held = among(
+    ['gid', 'lease_token'],
+    leases.map(({ gid, token }) => [gid, token]),
+  )
+  return sql`lease_until is not null and ${held}`
 }

@@ -1,6 +1,7 @@
 import { rawSql, sql } from '@stepping/sql'
 import type { AnySqlDatabase, Execute, SqlValue, Statement, Tables } from '@stepping/sql'
 import { join, list, now, nowPlus } from '@stepping/sql/mysql'
+import { among } from './among.ts'
 import type { Row } from '../job-rows.ts'
 import type { Settlement } from '../job-store.ts'
 
@@ -57,11 +58,13 @@ async function changeJobs(
 ): Promise<number> {
   const changes = settlements.map((each) => ({ gid: each.gid, values: changeOf(each) }))
   const assignments = columns.flatMap((column) => {
-    const cases = changes.flatMap(({ gid, values: { [column]: value } }) =>
-      value === undefined ? [] : [sql`when ${gid} then ${value}`],
-    )
     const name = rawSql(`j.${column}`)
-    return cases.length === 0 ? [] : [sql`${name} = case j.gid ${join(cases)} else ${name} end`]
+    const set = changes.filter(({ values }) => values[column] !== undefined)
+    if (set.length === 0) return []
+    const isSame = new Set(changes.map(({ values }) => JSON.stringify(values[column]))).size === 1
+    if (isSame) return [sql`${name} = ${set[0]!.values[column]!}`]
+    const cases = set.map(({ gid, values }) => sql`when ${gid} then ${values[column]!}`)
+    return [sql`${name} = case j.gid ${join(cases)} else ${name} end`]
   })
   const { affected } = await database.run(sql`
     update ${database.tables.table('job')} j force index (primary) set ${join(assignments, ', ')}
@@ -146,13 +149,20 @@ function changeOf(settlement: Settlement): Change {
 const onlyPrepared = rawSql(` and j.state = 'prepared'`)
 
 function isHeld(settlements: readonly Settlement[]): Statement {
-  const each = settlements.map(
-    ({ gid, token, cursor, to }) =>
-      sql`j.gid = ${gid} and j.lease_token = ${token} and j.cursor = ${cursor}${
-        to === 'submitted' ? onlyPrepared : rawSql('')
-      }`,
-  )
+  const submitted = settlements.filter(({ to }) => to === 'submitted')
+  const others = settlements.filter(({ to }) => to !== 'submitted')
+  const each = [
+    ...(others.length === 0 ? [] : [isOneOf(others)]),
+    ...(submitted.length === 0 ? [] : [sql`${isOneOf(submitted)}${onlyPrepared}`]),
+  ]
   return sql`j.lease_until is not null and j.waiting = 1 and (${join(each, ' or ')})`
+}
+
+function isOneOf(settlements: readonly Settlement[]): Statement {
+  return among(
+    ['j.gid', 'j.lease_token', 'j.cursor'],
+    settlements.map(({ gid, token, cursor }) => [gid, token, cursor]),
+  )
 }
 
 /** Where the rows stand that a batch did not write. */

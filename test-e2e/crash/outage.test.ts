@@ -21,7 +21,7 @@ test('a database that is away for ten seconds loses no job, and the app goes on 
   await scene.until(async () => (await scene.jobs()).length === 0, 20_000)
   expect(await scene.rows('select 1 from ledger')).toHaveLength(300)
   expect(app.lines.filter((line) => line === 'event store.failed')).toHaveLength(1)
-})
+}, 90_000)
 
 test('a server killed right after a commit with synchronous_commit off still has the job', async () => {
   const server = await startPostgres({

@@ -15,7 +15,7 @@ function expectNoOverlap(effects: readonly Effect[]): void {
 test('two workers, forty jobs, one worker killed: all done when its leases are over, by default settings', async () => {
   const scene = await openScene(inject('postgresUrl'), 'outbox', 'forty')
   // 'placed' by the first app, whose fifty slots take them all; then the second one starts.
-  const first = scene.run({ PLACE: '40', STEP_MS: '2000', LEASE_MS: '' })
+  const first = scene.run({ PLACE: '40', STEP_MS: '5000', LEASE_MS: '' })
   await first.line((line) => line === 'placed')
   const second = scene.run({ LEASE_MS: '', STEP_MS: '20' })
   await second.line((line) => line === 'started')

@@ -62,12 +62,6 @@ async function phase(script: string, how: (script: string) => Promise<boolean>):
 
 /** One of each for all phases. On a machine that is new to the tests it takes minutes, once. */
 async function takeServers(): Promise<boolean> {
-  const take = async (variable: string, taking: Promise<TakenServer>): Promise<void> => {
-    const server = await taking
-    servers.push(server)
-    environment[variable] = server.url
-    console.log(`${variable}: ${server.source}`)
-  }
   const taken = await Promise.allSettled([
     take('STEPPING_TEST_POSTGRES_URL', takePostgres()),
     take('STEPPING_TEST_MYSQL_URL', takeMysql()),
@@ -78,6 +72,13 @@ async function takeServers(): Promise<boolean> {
   const reasons = taken.flatMap((each) => (each.status === 'rejected' ? String(each.reason) : []))
   for (const reason of reasons) console.log(reason)
   return reasons.length === 0
+}
+
+async function take(variable: string, taking: Promise<TakenServer>): Promise<void> {
+  const server = await taking
+  servers.push(server)
+  environment[variable] = server.url
+  console.log(`${variable}: ${server.source}`)
 }
 
 /** Prints what the script printed, but only if it fails. */

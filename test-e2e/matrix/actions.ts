@@ -20,6 +20,8 @@ export interface Actor {
   readonly say: (line: string) => void
   /** SIGKILL for this process, as soon as each app in it that is to die asks for it. Never resolves. */
   readonly die: () => Promise<never>
+  /** Beside few others in this process. */
+  readonly inTurn: (work: () => Promise<void>) => Promise<void>
 }
 
 /** Everything an app does with the library, each by its name. */
@@ -29,6 +31,7 @@ export function actionsOf({
   crash,
   say,
   die,
+  inTurn,
 }: Actor): Record<string, () => Promise<void>> {
   const { library, orders, stepping, tenants, trace, fill } = app
 
@@ -149,15 +152,20 @@ export function actionsOf({
     /** SIGKILL, with a job at each of its points: nothing that the process still has in its hands gets out. */
     async crash() {
       const begin = performance.now()
-      for (const point of settings.crash ?? [])
-        await standFor({ name: `crash ${point}` as const, point })
+      await inTurn(async () => {
+        for (const point of settings.crash ?? []) {
+          await standFor({ name: `crash ${point}` as const, point })
+        }
+      })
       say(`stood at its points ${Math.round(performance.now() - begin)}`)
       await die()
     },
 
     /** Places an order for each outage of the next round, which stands where the outage is to find it, until `letGo`. */
     async stand() {
-      for (const outage of settings.outages?.[round] ?? []) await standFor(outage)
+      await inTurn(async () => {
+        for (const outage of settings.outages?.[round] ?? []) await standFor(outage)
+      })
       const gone = crash.gone()
       say(`stands in round ${round++}`)
       await gone

@@ -53,9 +53,9 @@ export interface App {
   readonly manager: OpenTransactionManager
   readonly tenants: Tenants
   /** The user's own row, and the job's steps. */
-  fill(tx: unknown, job: JobSteps, label: string, options?: FillOptions): Promise<void>
+  readonly fill: (tx: unknown, job: JobSteps, label: string, options?: FillOptions) => Promise<void>
   addSteps(job: JobSteps, label: string, options?: FillOptions): void
-  trace(trace: Omit<Trace, 'pid'>): void
+  readonly trace: (trace: Omit<Trace, 'pid'>) => void
   close(): Promise<void>
 }
 

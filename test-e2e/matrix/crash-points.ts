@@ -114,12 +114,11 @@ export class Crash {
 
   /** What the job asks of it. */
   transactionManager(tm: TransactionManager): TransactionManager {
-    const { enlist } = tm
     return replacing(tm, {
-      ...(enlist && {
-        enlist: async (...args: Parameters<typeof enlist>) => {
+      ...('enlist' in tm && {
+        enlist: async (...args: Parameters<Enlist>) => {
           await this.at('before the prepare', [args[1].gid])
-          return await enlist.apply(tm, args)
+          return await tm.enlist!(...args)
         },
       }),
       prepare: async (job: JobRecord) => {
@@ -181,6 +180,8 @@ export class Crash {
     })
   }
 }
+
+type Enlist = NonNullable<TransactionManager['enlist']>
 
 /** The object with some of its members replaced; the others are called on the object itself. */
 function replacing<T extends object>(target: T, members: Partial<T>): T {

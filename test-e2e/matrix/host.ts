@@ -1,6 +1,7 @@
 import { actionsOf } from './actions.ts'
 import { openApp } from './app.ts'
 import type { AppSettings } from './app.ts'
+import { scenarios } from './cells.ts'
 import { Crash } from './crash-points.ts'
 
 /**
@@ -13,6 +14,17 @@ const crashes: Crash[] = []
 process.on('SIGUSR2', () => {
   for (const crash of crashes) crash.letGo()
 })
+/** Of so many cells at once an app does something of its own accord: more would only make all of them late. */
+const atOnce = 2
+const turns: Promise<unknown>[] = Array.from({ length: atOnce }, async () => {})
+let nextTurn = 0
+
+/**
+ * What a busy machine answers, where leases last a second and a job is asked about after a third of one. A caller tries
+ * again then.
+ */
+const tooLate = ['no answer within', 'was asked about before', 'that is still open']
+
 // Opened first, all of them: to load a library, or PGlite, holds the whole process up for seconds.
 for (const act of await Promise.all(all.map(open))) void act()
 
@@ -31,17 +43,18 @@ async function open(settings: AppSettings): Promise<() => Promise<void>> {
     }
   }
 
-  let act = async (): Promise<void> => {}
+  let act = nothing
   await failing(async () => {
     const app = await openApp(settings, crash, say)
     const die = (): Promise<never> => {
       dieWithout(settings.cell)
       return new Promise(() => {})
     }
-    const actions = actionsOf({ app, settings, crash, say, die })
+    const actions = actionsOf({ app, settings, crash, say, die, inTurn })
     const doing = async (name: string): Promise<void> => {
       const begin = performance.now()
-      await patiently(actions[name]!)
+      const isScenario = scenarios.some((each) => each === name)
+      await (isScenario ? inTurn(() => patiently(actions[name]!)) : patiently(actions[name]!))
       say(`did ${name} ${Math.round(performance.now() - begin)}`)
     }
     if (settings.do.includes('migrate')) await doing('migrate')
@@ -55,13 +68,20 @@ async function open(settings: AppSettings): Promise<() => Promise<void>> {
   return act
 }
 
-/** Where leases last a second, a busy machine answers too late at times. A caller tries again then. */
+async function inTurn(work: () => Promise<void>): Promise<void> {
+  const lane = nextTurn++ % atOnce
+  const mine = turns[lane]!.then(work)
+  turns[lane] = mine.catch(() => {})
+  await mine
+}
+
 async function patiently(work: () => Promise<void>): Promise<void> {
   for (let tries = 0; tries < 3; tries++) {
     try {
       return await work()
     } catch (error) {
-      if (!(error as Error).message.includes('no answer within')) throw error
+      const { message } = error as Error
+      if (!tooLate.some((text) => message.includes(text))) throw error
     }
   }
   await work()
@@ -72,3 +92,5 @@ function dieWithout(cell: string): void {
   toDie.delete(cell)
   if (toDie.size === 0) process.kill(process.pid, 'SIGKILL')
 }
+
+async function nothing(): Promise<void> {}

@@ -18,7 +18,6 @@ const neverCommit: readonly Scenario[] = [
 
 /** A test for each scenario of a cell that was played. */
 export function judgeCell(cell: Cell, played: () => Played): void {
-  const isOutage = (scenario: Scenario): boolean => outages.some(({ name }) => name === scenario)
   const wanted = allScenarios.filter(
     (scenario) => whyNot(cell, scenario) === undefined && !isOutage(scenario),
   )
@@ -69,4 +68,8 @@ function expectDone({ orders, ledger, traces }: Played, scenario: Scenario): voi
     expect(firstBegins[1]).toBeGreaterThan(firstEnds[0]!)
     expect(firstBegins[2]).toBeGreaterThan(firstEnds[1]!)
   }
+}
+
+function isOutage(scenario: Scenario): boolean {
+  return outages.some(({ name }) => name === scenario)
 }

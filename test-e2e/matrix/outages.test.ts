@@ -39,7 +39,7 @@ describe.skipIf(wanted.length === 0)('the matrix while servers are killed', () =
       const { committed, notCommitted, faults } = judge(evidenceOf(outage, result.evidence))
       expect(faults).toEqual([])
       expect(committed + notCommitted, 'an order stood there').toBeGreaterThan(0)
-      if (isCommitted(outage)) expect(committed).toBeGreaterThan(0)
+      expect(committed).toBeGreaterThanOrEqual(isCommitted(outage) ? 1 : 0)
       report(cell, outage.name, result.tookMs.get(outage.name)!)
     })
   })

@@ -20,7 +20,7 @@ export function runHost(apps: readonly AppSettings[]): Host {
   return {
     pid: child.pid,
     exit: child.exit,
-    kill: child.kill,
+    kill: (signal) => child.kill(signal),
     output: () => [...child.lines, ...child.errorLines].join('\n'),
     linesOf(cell) {
       const head = `${cell}: `

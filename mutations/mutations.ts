@@ -149,10 +149,10 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a lease counts from the beginning of the transaction',
     file: 'packages/self-tm/src/store/postgres/insert.ts',
-    from: `clock_timestamp() + \${lease?.leaseMs ?? null}::float8 * interval '1 ms'
-      from guard`,
-    to: `now() + \${lease?.leaseMs ?? null}::float8 * interval '1 ms'
-      from guard`,
+    from: `clock_timestamp() + \${lease?.leaseMs ?? null}::float8 * interval '1 ms',
+      case`,
+    to: `now() + \${lease?.leaseMs ?? null}::float8 * interval '1 ms',
+      case`,
     test: {
       file: 'packages/self-tm/test/postgres-enlist.test.ts',
       name: 'in a long transaction it counts from the insert',
@@ -192,16 +192,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'an old holder may write',
     file: 'packages/self-tm/src/store/postgres/settle.ts',
-    from: `j.lease_token = e.token and j.cursor = e.cursor
-          and j.lease_until is not null and (j.state = 'prepared' or j.state = 'submitted' and e.to <> 'submitted')
-        for update
-      ) held
-      cross join guard where held.token = e.token and `,
-    to: `j.cursor = e.cursor
-          and j.lease_until is not null and (j.state = 'prepared' or j.state = 'submitted' and e.to <> 'submitted')
-        for update
-      ) held
-      cross join guard where `,
+    from: 'j.lease_token = e.token and j.cursor = e.cursor',
+    to: 'j.cursor = e.cursor',
     test: {
       file: 'packages/self-tm/test/postgres-job-store.test.ts',
       name: 'an old holder cannot write that a step',
@@ -280,6 +272,39 @@ export const mutations: readonly Mutation[] = [
     test: {
       file: 'packages/self-tm/test/postgres-job-store.test.ts',
       name: 'is refused at another cursor than the row has',
+    },
+  },
+  {
+    name: 'an ending that a renewal came before counts as lost',
+    file: 'packages/self-tm/src/store/sql-job-store.ts',
+    from: 'else if (isStillHeld(settlement, row)) again.push(settlement)',
+    to: '',
+    test: {
+      file: 'packages/self-tm/test/postgres-concurrency.test.ts',
+      name: 'an ending that had to wait for a renewal of its lease is written',
+    },
+  },
+  {
+    name: 'BEGIN is answered before the statement that it is sent with',
+    file: 'packages/adapter-pg/src/together.ts',
+    from: 'endWith(query, (wire) => wire.execute({}))',
+    to: `endWith(query, (wire) => {
+    wire.execute({})
+    wire.sync()
+  })`,
+    test: {
+      file: 'packages/adapter-pg/test/together.test.ts',
+      name: 'a BEGIN that is refused > with pipeline: true, has nothing of its work stored',
+    },
+  },
+  {
+    name: 'a job is inserted with the COMMIT however late it is',
+    file: 'packages/self-tm/src/store/postgres/insert.ts',
+    from: `is not null and clock_timestamp() < to_timestamp(\${job.notAfter}::float8 / 1000) then`,
+    to: `is not null and \${job.notAfter}::float8 > 0 then`,
+    test: {
+      file: 'packages/self-tm/test/postgres-enlist.test.ts',
+      name: 'a job that comes too late is refused',
     },
   },
   {
@@ -988,9 +1013,9 @@ export const mutations: readonly Mutation[] = [
     name: 'a prepared job is stopped in DTM unasked',
     file: 'packages/dtm/src/job-admin.ts',
     from: `job.transaction.status === 'prepared'
-          ? await started(participant).queryPrepared(job.reference)
-          : 'committed'`,
-    to: `participant ? 'committed' : await started(participant).queryPrepared(job.reference)`,
+          ? await askAbout(`,
+    to: `(false as boolean)
+          ? await askAbout(`,
     test: {
       file: 'packages/dtm/test/job-admin.test.ts',
       name: 'with DTM over BoltDB, called by HTTP, > a prepared job is cancelled only as its transaction says',
@@ -1058,11 +1083,11 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'closing does not wait for rows that are being cleaned',
-    file: 'packages/dtm/src/cleaner.ts',
+    file: 'packages/core/src/cleaner.ts',
     from: 'if (this.#cleaning) await endsWithin(this.#cleaning, withinMs)',
     to: '',
     test: {
-      file: 'packages/dtm/src/cleaner.test.ts',
+      file: 'packages/core/src/cleaner.test.ts',
       name: 'closes when it has cleaned, and leaves no timer behind',
     },
   },

@@ -1,6 +1,7 @@
 import { assertDatabaseName, printKind, SteppingError } from '@stepping/core'
 import {
   errorCode,
+  numbered,
   overInCallback,
   postgres,
   sqlDatabase,
@@ -29,11 +30,12 @@ import {
   watchTransaction,
 } from '@stepping/sql/node-postgres'
 import type { PgAddress, PgClient, PgPool, TransactionWatch } from '@stepping/sql/node-postgres'
-import type { Pool, PoolClient, QueryConfig } from 'pg'
+import type { Pool, PoolClient } from 'pg'
 import { begin } from './begin.ts'
 import type { PgTransactionOptions } from './begin.ts'
 import { statementName } from './statement-name.ts'
-import { beginTogether, commitTogether } from './together.ts'
+import { beginTogether, canBeginTogether, commitTogether } from './together.ts'
+import type { NamedQuery } from './together.ts'
 
 export interface PgOptions extends SchemaOptions {
   /**
@@ -115,9 +117,10 @@ function pgDriver(
       let transaction: Transaction | undefined
       try {
         const text = begin(transactionOptions)
-        if (client.pipeline) refusal = beginTogether(client, text)
+        const together = canBeginTogether(client)
+        if (together) refusal = beginTogether(client, plain(text, prepare))
         else await client.query(text)
-        transaction = transactionOn(client, true, !client.pipeline)
+        transaction = transactionOn(client, true, !together)
         const value = await work(client)
         await commit(client, transaction, prepare)
         return value
@@ -216,15 +219,24 @@ async function run(
   statement: Statement,
   prepare: boolean,
 ): Promise<SqlResult> {
-  const { rows, rowCount } = await on.query<Record<string, unknown>>(queryOf(statement, prepare))
+  const { rows, rowCount } = await on.query<Record<string, unknown>>({
+    ...queryOf(statement, prepare),
+    types: plainTypes,
+  })
   return { rows, affected: rowCount ?? 0 }
 }
 
-function queryOf(statement: Statement, prepare: boolean): QueryConfig {
-  const text = toText(statement, (position) => `$${position}`)
+function queryOf(statement: Statement, prepare: boolean): NamedQuery {
+  const text = toText(statement, numbered)
   const values = [...statement.values]
-  const named = prepare && values.length > 0 && { name: statementName(text) }
-  return { text, values, types: plainTypes, ...named }
+  return prepare && values.length > 0
+    ? { text, values, name: statementName(text) }
+    : { text, values }
+}
+
+/** Without values. */
+function plain(text: string, prepare: boolean): NamedQuery {
+  return prepare ? { text, values: [], name: statementName(text) } : { text, values: [] }
 }
 
 async function commit(
@@ -253,7 +265,7 @@ async function sendCommit(
 ): Promise<void> {
   const { watch, last } = transaction
   if (last) {
-    await commitTogether(client, queryOf(last.statement, prepare))
+    await commitTogether(client, queryOf(last.statement, prepare), plain('commit', prepare))
     transaction.proved = watch.ended() === 'COMMIT'
     if (transaction.proved) return
   }

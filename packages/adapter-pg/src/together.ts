@@ -1,10 +1,18 @@
-import type { PoolClient, QueryConfig, Submittable } from 'pg'
+import type { PoolClient, Submittable } from 'pg'
+
+/** A statement; with a name, one that each connection prepares once. */
+export interface NamedQuery {
+  readonly text: string
+  readonly values: unknown[]
+  readonly name?: string
+}
 
 /** What node-postgres sends with; its types keep it internal. */
 interface Wire {
   readonly stream: { cork(): void; uncork(): void; destroy(): void }
-  parse(message: { readonly text: string }): void
+  parse(message: { readonly text: string; readonly name?: string }): void
   bind(message: object): void
+  close(message: { readonly type: 'S'; readonly name: string }): void
   execute(message: object): void
   sync(): void
   emit(event: 'readyForQuery', message: { readonly status: string }): boolean
@@ -12,6 +20,8 @@ interface Wire {
 
 /** The query that node-postgres makes of a config, with the parts of it that are replaced here. */
 interface WireQuery {
+  name?: string | undefined
+  queryMode?: 'extended'
   callback: (error: Error | null) => void
   /** The end of what it sends: its execution, and the sync that has the server answer. */
   _getRows(wire: Wire): void
@@ -20,16 +30,28 @@ interface WireQuery {
 }
 
 /**
- * Sends BEGIN with the first statement after it, if that comes before anything is waited for. Only on
- * a client with `pipeline`: another one sends nothing before it has an answer.
+ * On a client with `pipeline`: another one sends nothing before it has an answer. And where answers
+ * have a time limit it would count for BEGIN, too, whose answer comes with that of the first statement.
+ */
+export function canBeginTogether(client: PoolClient): boolean {
+  const { pipeline, connectionParameters } = client as PoolClient & {
+    readonly pipeline?: boolean
+    readonly connectionParameters: { readonly query_timeout?: number | false }
+  }
+  return pipeline === true && !connectionParameters.query_timeout
+}
+
+/**
+ * Sends BEGIN with the first statement after it, if that comes before anything is waited for.
  *
  * There is no sync between the two, so a BEGIN that is refused has the server skip the statement, which
  * would else be committed by itself. What was skipped is never answered: the connection is ended.
  *
  * @returns what the server refused it with, if it did.
  */
-export function beginTogether(client: PoolClient, text: string): () => Error | undefined {
-  const query = queryOf(client, { text, queryMode: 'extended' })
+export function beginTogether(client: PoolClient, begin: NamedQuery): () => Error | undefined {
+  const query = queryOf(client, begin)
+  query.queryMode = 'extended'
   const complete = query.handleCommandComplete.bind(query)
   let refusal: Error | undefined
   query.callback = () => {}
@@ -54,12 +76,21 @@ export function beginTogether(client: PoolClient, text: string): () => Error | u
  * Sends a statement and COMMIT in one go. If the statement fails the server skips the COMMIT, and the
  * transaction is still there to be rolled back. Whether it committed is for the caller to see.
  */
-export async function commitTogether(client: PoolClient, statement: QueryConfig): Promise<void> {
+export async function commitTogether(
+  client: PoolClient,
+  statement: NamedQuery,
+  commit: NamedQuery,
+): Promise<void> {
   const query = queryOf(client, statement)
-  endWith(query, (wire) => {
+  const wire = wireOf(client)
+  endWith(query, () => {
     wire.execute({})
-    wire.parse({ text: 'commit' })
-    wire.bind({})
+    if (!commit.name || !hasCommit.has(wire)) {
+      // Where a COMMIT failed nobody knows whether it was prepared, and a second time is an error.
+      if (commit.name) wire.close({ type: 'S', name: commit.name })
+      wire.parse(commit)
+    }
+    wire.bind({ statement: commit.name })
     wire.execute({})
     wire.sync()
   })
@@ -67,14 +98,24 @@ export async function commitTogether(client: PoolClient, statement: QueryConfig)
     query.callback = (error) => (error ? reject(error) : resolve())
     submit(client, query)
   })
+  // Only now: after a statement that failed it was not read.
+  if (commit.name) hasCommit.add(wire)
 }
 
-/** Of the class that this copy of node-postgres has, which takes no other in a pipeline. */
-function queryOf(client: PoolClient, config: QueryConfig & { queryMode?: 'extended' }): WireQuery {
+/** Connections that have prepared their COMMIT. */
+const hasCommit = new WeakSet<Wire>()
+
+/**
+ * Of the class that this copy of node-postgres has, which takes no other in a pipeline. Made of an
+ * object it would copy that, property by property, which takes longer than all else here.
+ */
+function queryOf(client: PoolClient, { text, values, name }: NamedQuery): WireQuery {
   const { Query } = client.constructor as unknown as {
-    Query: new (config: QueryConfig) => WireQuery
+    Query: new (text: string, values: readonly unknown[]) => WireQuery
   }
-  return new Query(config)
+  const query = new Query(text, values)
+  query.name = name
+  return query
 }
 
 /** Replaces what comes last of what the query sends, after its parameters. */

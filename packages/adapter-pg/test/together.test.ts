@@ -8,90 +8,87 @@ import type { Harness } from './harness.ts'
 
 const explained = new Error('explained')
 
-describe.each([false, true])(
-  'with pipeline: %s, a statement that is sent with COMMIT',
-  (pipeline) => {
-    let h: Harness
-    beforeAll(async () => {
-      h = await open({ pool: { max: 1, pipeline } })
-      await h.query('create table paid (n int unique deferrable initially deferred)')
-    })
-    afterAll(async () => {
-      await h.close()
-    })
+describe.each([
+  { pipeline: false, prepare: false },
+  { pipeline: true, prepare: false },
+  { pipeline: true, prepare: true },
+])('with %o, a statement that is sent with COMMIT', ({ pipeline, prepare }) => {
+  let h: Harness
+  beforeAll(async () => {
+    h = await open({ prepare, pool: { max: 1, pipeline } })
+    await h.query('create table paid (n int unique deferrable initially deferred)')
+  })
+  afterAll(async () => {
+    await h.close()
+  })
 
-    /** A transaction whose last statement places the order; resolves with its context. */
-    async function placed(
-      sku: string,
-      work: (client: PoolClient) => Promise<unknown> = async () => {},
-    ): Promise<CommittableSqlContext> {
-      return await h.database.transaction(async (client) => {
-        const context = h.database.context(client)
-        await work(client)
-        await context.executeLast!(sql`insert into orders (sku) values (${sku})`, () => explained)
-        return context
-      })
-    }
-
-    test('commits with it, and proves that', async () => {
-      const context = await placed('together', (client) => order(client, 'before it'))
-      expect(context.provedCommit!()).toBe(true)
-      expect(await h.skus()).toEqual(['before it', 'together'])
+  /** A transaction whose last statement places the order; resolves with its context. */
+  async function placed(
+    sku: string,
+    work: (client: PoolClient) => Promise<unknown> = async () => {},
+  ): Promise<CommittableSqlContext> {
+    return await h.database.transaction(async (client) => {
+      const context = h.database.context(client)
+      await work(client)
+      await context.executeLast!(sql`insert into orders (sku) values (${sku})`, () => explained)
+      return context
     })
+  }
 
-    test('commits with nothing before it', async () => {
-      await placed('alone')
-      expect(await h.skus()).toContain('alone')
-    })
+  test('commits with it, and proves that', async () => {
+    const context = await placed('together', (client) => order(client, 'before it'))
+    expect(context.provedCommit!()).toBe(true)
+    expect(await h.skus()).toEqual(['before it', 'together'])
+  })
 
-    test('rolls the transaction back when it fails, and says why', async () => {
-      await order(h.pool, 'taken')
-      const before = await h.skus()
-      await expect(placed('taken', (client) => order(client, 'with it'))).rejects.toBe(explained)
-      expect(await h.skus()).toEqual(before)
-      await placed('after a failed one')
-      expect(await h.skus()).toEqual([...before, 'after a failed one'])
-    })
+  test('commits with nothing before it', async () => {
+    await placed('alone')
+    expect(await h.skus()).toContain('alone')
+  })
 
-    test('does not explain what the COMMIT was refused for', async () => {
-      const refused = placed('refused', (client) =>
-        client.query('insert into paid values (1), (1)'),
-      )
-      await expect(refused).rejects.toMatchObject({ code: '23505', table: 'paid' })
-      expect(await h.skus()).not.toContain('refused')
-    })
+  test('rolls the transaction back when it fails, and says why', async () => {
+    await order(h.pool, 'taken')
+    const before = await h.skus()
+    await expect(placed('taken', (client) => order(client, 'with it'))).rejects.toBe(explained)
+    expect(await h.skus()).toEqual(before)
+    await placed('after a failed one')
+    expect(await h.skus()).toEqual([...before, 'after a failed one'])
+  })
 
-    test('is not stored after a statement whose error was swallowed', async () => {
-      const swallowed = placed('swallowed', (client) =>
-        client.query('select 1 / 0').catch(() => {}),
-      )
-      // The client may know already that the transaction failed.
-      const code = expect.stringMatching(/^TRANSACTION_(ROLLED_BACK|UNUSABLE)$/) as string
-      await expect(swallowed).rejects.toMatchObject({ code })
-      expect(await h.skus()).not.toContain('swallowed')
-    })
+  test('does not explain what the COMMIT was refused for', async () => {
+    const refused = placed('refused', (client) => client.query('insert into paid values (1), (1)'))
+    await expect(refused).rejects.toMatchObject({ code: '23505', table: 'paid' })
+    expect(await h.skus()).not.toContain('refused')
+  })
 
-    test('is not stored after a statement that nobody awaited and that failed', async () => {
-      const unawaited = placed('unawaited', async (client) => {
-        client.query('select 1 / 0').catch(() => {})
-      })
-      await expect(unawaited).rejects.toMatchObject({ code: 'TRANSACTION_ROLLED_BACK' })
-      expect(await h.skus()).not.toContain('unawaited')
-    })
+  test('is not stored after a statement whose error was swallowed', async () => {
+    const swallowed = placed('swallowed', (client) => client.query('select 1 / 0').catch(() => {}))
+    // The client may know already that the transaction failed.
+    const code = expect.stringMatching(/^TRANSACTION_(ROLLED_BACK|UNUSABLE)$/) as string
+    await expect(swallowed).rejects.toMatchObject({ code })
+    expect(await h.skus()).not.toContain('swallowed')
+  })
 
-    test('leaves the outcome unknown when the connection is lost meanwhile', async () => {
-      const wide = await openForTest({ url: h.url, pool: { max: 2, pipeline } })
-      const held = await holdCommit(wide, 'held')
-      const lost = wide.database.transaction(async (client) => {
-        const context = wide.database.context(client)
-        await context.executeLast!(sql`insert into orders (sku) values ('held')`, () => explained)
-      })
-      const [error] = await Promise.all([lost.catch((thrown: unknown) => thrown), held.terminate()])
-      expect(error).toMatchObject({ code: 'TRANSACTION_OUTCOME_UNKNOWN' })
-      expect(await h.skus()).not.toContain('held')
+  test('is not stored after a statement that nobody awaited and that failed', async () => {
+    const unawaited = placed('unawaited', async (client) => {
+      client.query('select 1 / 0').catch(() => {})
     })
-  },
-)
+    await expect(unawaited).rejects.toMatchObject({ code: 'TRANSACTION_ROLLED_BACK' })
+    expect(await h.skus()).not.toContain('unawaited')
+  })
+
+  test('leaves the outcome unknown when the connection is lost meanwhile', async () => {
+    const wide = await openForTest({ url: h.url, prepare, pool: { max: 2, pipeline } })
+    const held = await holdCommit(wide, 'held')
+    const lost = wide.database.transaction(async (client) => {
+      const context = wide.database.context(client)
+      await context.executeLast!(sql`insert into orders (sku) values ('held')`, () => explained)
+    })
+    const [error] = await Promise.all([lost.catch((thrown: unknown) => thrown), held.terminate()])
+    expect(error).toMatchObject({ code: 'TRANSACTION_OUTCOME_UNKNOWN' })
+    expect(await h.skus()).not.toContain('held')
+  })
+})
 
 async function insertWithoutParameters(client: PoolClient): Promise<void> {
   await client.query(`insert into orders (sku) values ('by itself')`)

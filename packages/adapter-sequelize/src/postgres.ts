@@ -1,5 +1,5 @@
 import { SteppingError } from '@stepping/core'
-import { postgres, toText } from '@stepping/sql'
+import { numbered, postgres, toText } from '@stepping/sql'
 import type { SqlResult, Statement } from '@stepping/sql'
 import {
   assertCommitted,
@@ -71,7 +71,7 @@ function statusOf(connection: object): string | null | undefined {
 }
 
 async function send(connection: Connection, statement: Statement): Promise<SqlResult> {
-  const text = toText(statement, (position) => `$${position}`)
+  const text = toText(statement, numbered)
   const { rows, rowCount } = await connection.query({
     text,
     values: [...statement.values],

@@ -104,6 +104,20 @@ test('an ending that had to wait while the job was taken away is lost', async ()
   expect(await stored(claim.gid)).toMatchObject({ state: 'submitted', cursor: 0 })
 })
 
+test('an ending that had to wait for a renewal of its lease is written', async () => {
+  const opened = await open()
+  const { store, schema, stored } = opened
+  const claim = await claimNew(store, 'A')
+  await using other = await connect()
+  await other.query('begin')
+  await other.query(`update "${schema}".job set lease_until = lease_until + interval '1 s'`)
+  const settled = settle(store, claim, { to: 'advanced', nextStep: 'B', leaseMs })
+  await waiting(opened, 1)
+  await other.query('commit')
+  expect(await settled).toBe('saved')
+  expect(await stored(claim.gid)).toMatchObject({ state: 'submitted', cursor: 1 })
+})
+
 test('an operator’s cancel that had to wait while the job was claimed is refused', async () => {
   const opened = await open()
   const { store, schema, stored } = opened

@@ -19,7 +19,7 @@ export {
   transactionRolledBack,
   transactionUnusable,
 } from './transaction-errors.ts'
-export { rawSql, sql, toText } from './statement.ts'
+export { numbered, rawSql, sql, toText } from './statement.ts'
 export type { Execute, ExecuteLast, SqlResult, SqlValue, Statement } from './statement.ts'
 export { prefixTables, schemaTables } from './table-name.ts'
 export type { Tables } from './table-name.ts'

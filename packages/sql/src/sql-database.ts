@@ -183,6 +183,8 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
   readonly listen?: SqlDriver<Tx, O>['listen']
   readonly #driver: SqlDriver<Tx, O, B>
   #meta: Meta | undefined
+  /** Those that `#meta` has in the version that this code knows. */
+  readonly #ready = new Set<MigrationSet>()
 
   constructor(driver: SqlDriver<Tx, O, B>, options: SqlDatabaseOptions) {
     assertDatabaseName(driver.dialect.name, options)
@@ -256,9 +258,9 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
   }
 
   async migrateSet(set: MigrationSet): Promise<void> {
-    this.#meta = undefined
+    this.#forget()
     await this.atomically((execute) => applyMigrations(this.sqlDialect, this, set, execute))
-    this.#meta = undefined
+    this.#forget()
   }
 
   async place(): Promise<string | undefined> {
@@ -274,13 +276,22 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
 
   async #migrated(set: MigrationSet, context: DbContext | undefined): Promise<Meta> {
     const known = this.#meta
-    if (known && !versionError(known, this, set)) return known
+    if (known && (this.#ready.has(set) || !versionError(known, this, set))) {
+      this.#ready.add(set)
+      return known
+    }
     // Also where it is known to be wrong: another process may have migrated meanwhile.
     const meta = await this.#readMeta(context)
     this.#meta = meta
     const error = versionError(meta, this, set)
     if (error) throw error
+    this.#ready.add(set)
     return meta
+  }
+
+  #forget(): void {
+    this.#meta = undefined
+    this.#ready.clear()
   }
 
   async #readMeta(context: DbContext | undefined): Promise<Meta> {

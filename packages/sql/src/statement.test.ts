@@ -1,9 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { rawSql, sql, toText } from './statement.ts'
+import { numbered, rawSql, sql, toText } from './statement.ts'
 import type { Statement } from './statement.ts'
 
 function dollars(statement: Statement): string {
-  return toText(statement, (position) => `$${position}`)
+  return toText(statement, numbered)
+}
+
+function either(part: number | Statement): Statement {
+  return sql`select ${part}`
 }
 
 describe('a statement', () => {
@@ -50,6 +54,21 @@ describe('a statement', () => {
     const { strings } = sql`a ${1} b`
     expect(Array.isArray(strings)).toBe(true)
     expect(strings.raw).toEqual([...strings])
+  })
+
+  test('has the same strings each time that it is put together of the same parts', () => {
+    const insert = (table: string, id: number): Statement =>
+      sql`insert into ${rawSql(table)} values (${id}, ${sql`lower(${'A'})`})`
+    expect(insert('a', 1).strings).toBe(insert('a', 2).strings)
+    expect(insert('b', 3).strings).not.toBe(insert('a', 1).strings)
+    expect(dollars(insert('b', 3))).toBe('insert into b values ($1, lower($2))')
+    expect(insert('b', 3).values).toEqual([3, 'A'])
+  })
+
+  test('tells a value from a statement in the same place', () => {
+    expect(dollars(either(1))).toBe('select $1')
+    expect(dollars(either(rawSql('now()')))).toBe('select now()')
+    expect(dollars(either(2))).toBe('select $1')
   })
 
   test('can have any placeholder', () => {

@@ -1163,9 +1163,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a caller takes the rows of the ledger from the app itself',
-    file: 'packages/dtm/src/ledger.ts',
-    from: 'onceOwner(this.#participant.owner, caller)',
-    to: 'this.#participant.owner',
+    file: 'packages/dtm/src/ledger-row.ts',
+    from: 'owner: onceOwner(owner, caller)',
+    to: 'owner',
     test: {
       file: 'packages/dtm/test/callers.test.ts',
       name: 'takes no step from it, in its ledger',

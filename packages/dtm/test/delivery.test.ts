@@ -174,7 +174,8 @@ describe.each(['HTTP', 'gRPC'] as const)('over %s', (over) => {
     })
 
     test('that meets a job which DTM has started and ended by itself is no alarm', async () => {
-      const app = await open({}, over)
+      // DTM may take as long as its answers are waited for to look at the job.
+      const app = await open({ requestTimeoutMs: 30_000 }, over)
       let gid = ''
       app.proxy.set('submit', { after: () => app.finished(gid) })
       await app.stepping.transaction(orders.database, async (_tx, job) => {

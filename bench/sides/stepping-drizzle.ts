@@ -16,12 +16,12 @@ type Tx = Parameters<Parameters<NodePgDatabase['transaction']>[0]>[0]
 
 export const steppingDrizzle: Side = steppingSide<Tx>(
   'stepping-drizzle',
-  'self-TM over adapter-drizzle',
+  'self-TM over adapter-drizzle with prepare: true',
   besidePostgres,
   (url, max) => {
     const pool = new Pool({ connectionString: url, max })
     return {
-      database: drizzlePostgres(drizzle(pool), { name: 'shop' }),
+      database: drizzlePostgres(drizzle(pool), { name: 'shop', prepare: true }),
       insert: (tx, job) => tx.insert(business).values({ job, sku }),
       end: () => pool.end(),
     }

@@ -20,12 +20,12 @@ function connect(url: string, max: number) {
 
 export const steppingSequelize: Side = steppingSide<Transaction>(
   'stepping-sequelize',
-  'self-TM over adapter-sequelize',
+  'self-TM over adapter-sequelize with prepare: true',
   besidePostgres,
   (url, max) => {
     const { library, business } = connect(url, max)
     return {
-      database: sequelize(library, { name: 'shop' }),
+      database: sequelize(library, { name: 'shop', prepare: true }),
       insert: (transaction, job) => business.create({ job, sku }, { transaction }),
       end: () => library.close(),
     }

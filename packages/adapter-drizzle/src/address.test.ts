@@ -14,7 +14,7 @@ const options = {
 }
 
 describe.each([
-  ['node-postgres', (given: string | typeof options) => nodePostgres(poolOf(given)).address],
+  ['node-postgres', (given: string | typeof options) => nodePostgres(poolOf(given), {}).address],
   ['postgres-js', (given: string | typeof options) => postgresJs(clientOf(given)).address],
 ])('the address in messages of %s', (_driver, addressOf) => {
   test('comes from a URL, without its password', () => {

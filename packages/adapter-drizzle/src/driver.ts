@@ -1,7 +1,7 @@
 import { entityKind } from 'drizzle-orm/entity'
 import { printKind } from '@stepping/core'
 import type { DatabaseLimits, DbContext } from '@stepping/core'
-import type { SqlDriver, SqlResult } from '@stepping/sql'
+import type { SqlDriver, SqlResult, Statement } from '@stepping/sql'
 
 /**
  * Drizzle's own `is`, by a class's name: the classes would load the cores of dialects, and of drivers,
@@ -41,8 +41,10 @@ export const over = 'it is over. Call this inside the callback of db.transaction
 export interface DrizzleDriver {
   readonly address: string
   readonly limits: DatabaseLimits
-  /** The driver's result in the common shape. */
-  result(raw: unknown): SqlResult
+  /** Runs a statement on Drizzle's session: on its own connection, which Drizzle's logger does not see. */
+  execute?(session: DriverSession, statement: Statement): Promise<SqlResult>
+  /** Of a driver without `execute`, what Drizzle got from it, in the common shape. */
+  result?(raw: unknown): SqlResult
   /** Looks at the driver's own handle of a transaction; throws when that is not open. */
   handle(session: DriverSession): DriverHandle
   /** Around Drizzle's own transaction; `begun` tells whether that got past its BEGIN. */
@@ -52,7 +54,7 @@ export interface DrizzleDriver {
   readonly listen?: SqlDriver<never, unknown>['listen']
 }
 
-/** The connection inside Drizzle's session of a transaction. Drizzle's types keep it internal. */
+/** The connection inside Drizzle's session of a transaction, or else its pool. Drizzle's types keep it internal. */
 export interface DriverSession {
   readonly client: unknown
 }

@@ -8,6 +8,7 @@ import type {
   SqlResult,
   Statement,
 } from '@stepping/sql'
+import type { PrepareOption } from '@stepping/sql/node-postgres'
 import type { TablesRelationalConfig } from 'drizzle-orm'
 import type {
   PgDatabase,
@@ -22,7 +23,8 @@ import { nodePostgres } from './node-postgres.ts'
 import { pglite } from './pglite.ts'
 import { postgresJs } from './postgres-js.ts'
 
-export type DrizzlePostgresOptions = SchemaOptions
+/** `prepare` is for node-postgres; postgres-js prepares by itself. */
+export type DrizzlePostgresOptions = SchemaOptions & PrepareOption
 
 /** What Drizzle's types keep internal and this adapter reads. */
 interface Internals {
@@ -30,7 +32,7 @@ interface Internals {
   readonly session: DriverSession
 }
 
-const drivers: Record<string, (client: unknown) => DrizzleDriver> = {
+const drivers: Record<string, (client: unknown, options: PrepareOption) => DrizzleDriver> = {
   NodePgDatabase: nodePostgres,
   PostgresJsDatabase: postgresJs,
   PgliteDatabase: pglite,
@@ -51,16 +53,20 @@ export function drizzlePostgres<
   db: PgDatabase<H, F, S>,
   options: DrizzlePostgresOptions,
 ): SqlDatabase<PgTransaction<H, F, S>, PgTransactionConfig> {
-  return sqlDatabase(drizzleDriver(db), options)
+  const { prepare = false, ...others } = options ?? {}
+  return sqlDatabase(drizzleDriver(db, { prepare }), others as SchemaOptions)
 }
 
 function drizzleDriver<
   H extends PgQueryResultHKT,
   F extends Record<string, unknown>,
   S extends TablesRelationalConfig,
->(db: PgDatabase<H, F, S>): SqlDriver<PgTransaction<H, F, S>, PgTransactionConfig> {
+>(
+  db: PgDatabase<H, F, S>,
+  options: PrepareOption,
+): SqlDriver<PgTransaction<H, F, S>, PgTransactionConfig> {
   type Tx = PgTransaction<H, F, S>
-  const driver = driverOf(db)
+  const driver = driverOf(db, options)
   // Made when a transaction is first seen, so that the handle of one that is over is told from
   // the one that uses its connection next.
   const handles = new WeakMap<DriverSession, DriverHandle>()
@@ -73,8 +79,9 @@ function drizzleDriver<
   }
 
   async function run(on: PgDatabase<H, F, S>, statement: Statement): Promise<SqlResult> {
+    if (driver.execute) return await driver.execute((on as unknown as Internals).session, statement)
     try {
-      return driver.result(await on.execute(sql(statement.strings, ...statement.values)))
+      return driver.result!(await on.execute(sql(statement.strings, ...statement.values)))
     } catch (error) {
       throw withoutQuery(error)
     }
@@ -157,10 +164,10 @@ function drizzleDriver<
   } satisfies SqlDriver<Tx, PgTransactionConfig>
 }
 
-function driverOf(db: object): DrizzleDriver {
+function driverOf(db: object, options: PrepareOption): DrizzleDriver {
   const kind = kindOf(db, 'PgDatabase')
   const driver = drivers[kind]
-  if (driver) return driver((db as { $client: unknown }).$client)
+  if (driver) return driver((db as { $client: unknown }).$client, options)
   throw new SteppingError(
     'DATABASE_INVALID',
     `drizzlePostgres takes a Drizzle database over node-postgres, postgres-js or PGlite, and got ${kind}.`,

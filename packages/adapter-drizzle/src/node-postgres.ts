@@ -2,11 +2,12 @@ import { SteppingError } from '@stepping/core'
 import {
   connectBeside,
   describeAddress,
+  execute,
   listen,
   surviveLostConnections,
   watchTransaction,
 } from '@stepping/sql/node-postgres'
-import type { PgClient, PgPool } from '@stepping/sql/node-postgres'
+import type { PgClient, PgPool, PgQueryable, PrepareOption } from '@stepping/sql/node-postgres'
 import { over } from './driver.ts'
 import type { DrizzleDriver } from './driver.ts'
 
@@ -20,7 +21,7 @@ interface PooledClient extends PgClient {
   readonly release?: (destroy: boolean) => void
 }
 
-export function nodePostgres(client: unknown): DrizzleDriver {
+export function nodePostgres(client: unknown, { prepare = false }: PrepareOption): DrizzleDriver {
   const pool = client as Pool
   if (typeof pool?.totalCount !== 'number') {
     // Transactions of one Client that run at once are one transaction to the server: a row that
@@ -39,10 +40,7 @@ export function nodePostgres(client: unknown): DrizzleDriver {
       finishedHandles:
         'node-postgres reuses the connection: a tx that is first shown after its callback looks open while another transaction runs there',
     },
-    result(raw) {
-      const { rows, rowCount } = raw as { rows: Record<string, unknown>[]; rowCount: number | null }
-      return { rows, affected: rowCount ?? 0 }
-    },
+    execute: (session, statement) => execute(session.client as PgQueryable, statement, prepare),
     handle(session) {
       const connection = session.client as PooledClient
       const checkout = connection.release

@@ -1,11 +1,9 @@
 import { assertDatabaseName, printKind, SteppingError } from '@stepping/core'
 import {
   errorCode,
-  numbered,
   overInCallback,
   postgres,
   sqlDatabase,
-  toText,
   transactionUnusable,
 } from '@stepping/sql'
 import type {
@@ -16,34 +14,34 @@ import type {
   SchemaOptions,
   SqlDatabase,
   SqlDriver,
-  SqlResult,
   Statement,
 } from '@stepping/sql'
 import {
   assertCommitted,
   connectBeside,
   describeAddress,
+  execute,
   listen,
-  plainTypes,
+  namedQuery,
+  statementName,
   surviveLoss,
   surviveLostConnections,
   watchTransaction,
 } from '@stepping/sql/node-postgres'
-import type { PgAddress, PgClient, PgPool, TransactionWatch } from '@stepping/sql/node-postgres'
+import type {
+  NamedQuery,
+  PgAddress,
+  PgClient,
+  PgPool,
+  PrepareOption,
+  TransactionWatch,
+} from '@stepping/sql/node-postgres'
 import type { Pool, PoolClient } from 'pg'
 import { begin } from './begin.ts'
 import type { PgTransactionOptions } from './begin.ts'
-import { statementName } from './statement-name.ts'
 import { beginTogether, canBeginTogether, commitTogether } from './together.ts'
-import type { NamedQuery } from './together.ts'
 
-export interface PgOptions extends SchemaOptions {
-  /**
-   * Lets each connection prepare this library's statements once, which saves the server much of its
-   * work. Default false: a pooler in transaction mode has to support it (PgBouncer since 1.21).
-   */
-  readonly prepare?: boolean
-}
+export type PgOptions = SchemaOptions & PrepareOption
 
 /**
  * A PostgreSQL database through a `Pool` of node-postgres.
@@ -109,7 +107,7 @@ function pgDriver(
         'node-postgres reuses the client: one that is first shown after the end of its transaction looks open while another transaction uses it',
     },
     readCommitted: { isolationLevel: 'read committed' },
-    run: (statement) => run(pool, statement, prepare),
+    run: (statement) => execute(pool, statement, prepare),
     isEnded: () => shape.ending,
     async transaction(work, transactionOptions) {
       const client: PoolClient & PgClient = await pool.connect()
@@ -151,7 +149,7 @@ function pgDriver(
         opened,
         async execute(statement) {
           assertOpen()
-          const result = await run(client, statement, prepare)
+          const result = await execute(client, statement, prepare)
           proved = watch.sent()
           return result
         },
@@ -214,26 +212,6 @@ function assertStatus(client: PgClient, opened = false): void {
   throw transactionUnusable("none is open on this client: await client.query('begin') first")
 }
 
-async function run(
-  on: Pool | PoolClient,
-  statement: Statement,
-  prepare: boolean,
-): Promise<SqlResult> {
-  const { rows, rowCount } = await on.query<Record<string, unknown>>({
-    ...queryOf(statement, prepare),
-    types: plainTypes,
-  })
-  return { rows, affected: rowCount ?? 0 }
-}
-
-function queryOf(statement: Statement, prepare: boolean): NamedQuery {
-  const text = toText(statement, numbered)
-  const values = [...statement.values]
-  return prepare && values.length > 0
-    ? { text, values, name: statementName(text) }
-    : { text, values }
-}
-
 /** Without values. */
 function plain(text: string, prepare: boolean): NamedQuery {
   return prepare ? { text, values: [], name: statementName(text) } : { text, values: [] }
@@ -265,7 +243,7 @@ async function sendCommit(
 ): Promise<void> {
   const { watch, last } = transaction
   if (last) {
-    await commitTogether(client, queryOf(last.statement, prepare), plain('commit', prepare))
+    await commitTogether(client, namedQuery(last.statement, prepare), plain('commit', prepare))
     transaction.proved = watch.ended() === 'COMMIT'
     if (transaction.proved) return
   }

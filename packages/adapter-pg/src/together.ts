@@ -1,11 +1,5 @@
+import type { NamedQuery } from '@stepping/sql/node-postgres'
 import type { PoolClient, Submittable } from 'pg'
-
-/** A statement; with a name, one that each connection prepares once. */
-export interface NamedQuery {
-  readonly text: string
-  readonly values: unknown[]
-  readonly name?: string
-}
 
 /** What node-postgres sends with; its types keep it internal. */
 interface Wire {
@@ -38,7 +32,7 @@ export function canBeginTogether(client: PoolClient): boolean {
     readonly pipeline?: boolean
     readonly connectionParameters: { readonly query_timeout?: number | false }
   }
-  return pipeline === true && !connectionParameters.query_timeout
+  return pipeline && !connectionParameters.query_timeout
 }
 
 /**

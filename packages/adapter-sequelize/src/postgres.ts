@@ -1,14 +1,20 @@
 import { SteppingError } from '@stepping/core'
-import { numbered, postgres, toText } from '@stepping/sql'
+import { postgres } from '@stepping/sql'
 import type { SqlResult, Statement } from '@stepping/sql'
 import {
   assertCommitted,
   describeAddress,
+  execute,
   listen,
-  plainTypes,
   watchTransaction,
 } from '@stepping/sql/node-postgres'
-import type { PgAddress, PgClient, PgListener } from '@stepping/sql/node-postgres'
+import type {
+  PgAddress,
+  PgClient,
+  PgListener,
+  PgQueryable,
+  PrepareOption,
+} from '@stepping/sql/node-postgres'
 import type { Sequelize } from 'sequelize'
 import { takeConnection } from './connections.ts'
 import type { Connection as Taken } from './connections.ts'
@@ -17,15 +23,9 @@ import type { SequelizeDriver } from './driver.ts'
 import { configOf, connectBeside } from './internals.ts'
 
 /** A connection of Sequelize's dialect postgres: a client of node-postgres. */
-interface Connection extends PgClient {
-  query(config: {
-    readonly text: string
-    readonly values: readonly unknown[]
-    readonly types: typeof plainTypes
-  }): Promise<{ readonly rows: Record<string, unknown>[]; readonly rowCount: number | null }>
-}
+type Connection = PgClient & PgQueryable
 
-export function postgresDriver(db: Sequelize): SequelizeDriver {
+export function postgresDriver(db: Sequelize, { prepare = false }: PrepareOption): SequelizeDriver {
   if (configOf(db).native) {
     throw new SteppingError(
       'NOT_SUPPORTED',
@@ -39,7 +39,7 @@ export function postgresDriver(db: Sequelize): SequelizeDriver {
       return describeAddress({ user, ...rest } as PgAddress)
     },
     limits: {},
-    run: (statement) => runAlone(db, statement),
+    run: (statement) => runAlone(db, statement, prepare),
     guard(connection) {
       const watch = watchTransaction(connection as Connection)
       let proved: (() => boolean) | undefined
@@ -51,7 +51,7 @@ export function postgresDriver(db: Sequelize): SequelizeDriver {
           return undefined
         },
         async execute(statement) {
-          const result = await send(connection as Connection, statement)
+          const result = await execute(connection as Connection, statement, prepare)
           proved = watch.sent()
           return result
         },
@@ -70,20 +70,10 @@ function statusOf(connection: object): string | null | undefined {
   return (connection as Connection).getTransactionStatus?.()
 }
 
-async function send(connection: Connection, statement: Statement): Promise<SqlResult> {
-  const text = toText(statement, numbered)
-  const { rows, rowCount } = await connection.query({
-    text,
-    values: [...statement.values],
-    types: plainTypes,
-  })
-  return { rows, affected: rowCount ?? 0 }
-}
-
-async function runAlone(db: Sequelize, statement: Statement): Promise<SqlResult> {
+async function runAlone(db: Sequelize, statement: Statement, prepare: boolean): Promise<SqlResult> {
   const { connection, release, destroy } = await takeIdle(db)
   try {
-    const result = await send(connection as Connection, statement)
+    const result = await execute(connection as Connection, statement, prepare)
     release()
     return result
   } catch (error) {

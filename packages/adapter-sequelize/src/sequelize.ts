@@ -8,6 +8,7 @@ import type {
   SqlDatabaseOptions,
   SqlDriver,
 } from '@stepping/sql'
+import type { PrepareOption } from '@stepping/sql/node-postgres'
 import type { Sequelize, Transaction, TransactionOptions } from 'sequelize'
 import { over } from './driver.ts'
 import type { SequelizeDriver, TransactionGuard } from './driver.ts'
@@ -16,16 +17,18 @@ import { mariadbDriver } from './mariadb.ts'
 import { mysqlDriver } from './mysql.ts'
 import { postgresDriver } from './postgres.ts'
 
-export type SequelizeOptions = SqlDatabaseOptions
+/** `prepare` is for PostgreSQL; the others do not have it. */
+export type SequelizeOptions = SqlDatabaseOptions & PrepareOption
 
 /** Without a parent: what is in another transaction does not commit. */
 export type SequelizeTransactionOptions = Omit<TransactionOptions, 'transaction'>
 
-const drivers: Partial<Record<string, (db: Sequelize) => SequelizeDriver>> = {
-  postgres: postgresDriver,
-  mysql: mysqlDriver,
-  mariadb: mariadbDriver,
-}
+const drivers: Partial<Record<string, (db: Sequelize, options: PrepareOption) => SequelizeDriver>> =
+  {
+    postgres: postgresDriver,
+    mysql: mysqlDriver,
+    mariadb: mariadbDriver,
+  }
 
 /**
  * A database through Sequelize: PostgreSQL, MySQL or MariaDB.
@@ -38,7 +41,8 @@ export function sequelize(
   db: Sequelize,
   options: SequelizeOptions,
 ): SqlDatabase<Transaction, SequelizeTransactionOptions, CommittableSqlContext> {
-  return sqlDatabase(sequelizeDriver(db), options)
+  const { prepare = false, ...others } = options ?? {}
+  return sqlDatabase(sequelizeDriver(db, { prepare }), others as SqlDatabaseOptions)
 }
 
 /** A transaction that was open when it was first seen. */
@@ -61,8 +65,9 @@ const own: object = { isolationLevel: 'READ COMMITTED', logging: false }
 
 function sequelizeDriver(
   db: Sequelize,
+  options: PrepareOption,
 ): SqlDriver<Transaction, SequelizeTransactionOptions, CommittableTransaction> {
-  const driver = driverOf(db)
+  const driver = driverOf(db, options)
   const followed = new WeakMap<Transaction, Followed>()
 
   function follow(root: Transaction, opened: boolean, isOwn: boolean): Followed {
@@ -142,7 +147,7 @@ function sequelizeDriver(
   }
 }
 
-function driverOf(db: Sequelize): SequelizeDriver {
+function driverOf(db: Sequelize, options: PrepareOption): SequelizeDriver {
   const taken = `an instance of Sequelize 6 for ${Object.keys(drivers).join(', ')}`
   if (typeof db?.getDialect !== 'function') {
     throw new SteppingError(
@@ -152,7 +157,7 @@ function driverOf(db: Sequelize): SequelizeDriver {
   }
   const dialect = db.getDialect()
   const driver = drivers[dialect]
-  if (driver) return driver(db)
+  if (driver) return driver(db, options)
   const why =
     dialect === 'sqlite'
       ? 'the driver sqlite3 does not show whether a transaction is open, so that a job could outlive the roll-back of its own; drizzleSqlite of @stepping/adapter-drizzle has other drivers'

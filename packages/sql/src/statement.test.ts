@@ -6,6 +6,10 @@ function dollars(statement: Statement): string {
   return toText(statement, numbered)
 }
 
+function insert(table: string, id: number): Statement {
+  return sql`insert into ${rawSql(table)} values (${id}, ${sql`lower(${'A'})`})`
+}
+
 function either(part: number | Statement): Statement {
   return sql`select ${part}`
 }
@@ -57,8 +61,6 @@ describe('a statement', () => {
   })
 
   test('has the same strings each time that it is put together of the same parts', () => {
-    const insert = (table: string, id: number): Statement =>
-      sql`insert into ${rawSql(table)} values (${id}, ${sql`lower(${'A'})`})`
     expect(insert('a', 1).strings).toBe(insert('a', 2).strings)
     expect(insert('b', 3).strings).not.toBe(insert('a', 1).strings)
     expect(dollars(insert('b', 3))).toBe('insert into b values ($1, lower($2))')

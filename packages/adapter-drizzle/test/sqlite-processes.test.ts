@@ -39,7 +39,9 @@ async function lockedBy({ place: file }: OpenSqlite, lock = 'immediate'): Promis
 }
 
 describe.each(fileDrivers)('over $name, with other processes on the file', (driver) => {
-  test.each(['wal', 'delete'])(
+  // Over libSQL, processes on a file that is not in WAL hold each other up: its readers keep their locks. The page on
+  // databases says so.
+  test.each(driver.kind === 'libSQL file' ? ['wal'] : ['wal', 'delete'])(
     'three that write all the time all get their turn, in journal mode %s',
     async (mode) => {
       const open = await openWithJobs(driver, mode)

@@ -16,15 +16,15 @@ import { join } from 'node:path'
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(20_000, 32_000)
-    if ((await isTaken(port)) && (await listensNobody(port))) return port
+    if ((await take(port)) && (await listensNobody(port))) return port
   }
 }
 
 const folder = join(tmpdir(), `stepping-ports-${process.getuid?.() ?? 'all'}`)
 const whileMs = 1_800_000
 
-/** Whether it was taken just now, and by this call. */
-async function isTaken(port: number): Promise<boolean> {
+/** Whether nobody else took it within that while. */
+async function take(port: number): Promise<boolean> {
   const file = join(folder, `${port}`)
   await mkdir(folder, { recursive: true })
   try {

@@ -298,6 +298,16 @@ export const mutations: readonly Mutation[] = [
     },
   },
   {
+    name: 'a job by hand is left for the COMMIT, where another one takes its place',
+    file: 'packages/self-tm/src/store/sql-job-store.ts',
+    from: ' && !job.byHand',
+    to: '',
+    test: {
+      file: 'packages/adapter-pg/test/forms.test.ts',
+      name: 'outbox, > has a further job done that was tied to it by hand',
+    },
+  },
+  {
     name: 'a job is inserted with the COMMIT however late it is',
     file: 'packages/self-tm/src/store/postgres/insert.ts',
     from: `is not null and clock_timestamp() < to_timestamp(\${job.notAfter}::float8 / 1000) then`,

@@ -162,6 +162,7 @@ function pgDriver(
       if (opened) {
         const executeLast: ExecuteLast = async (statement, explain) => {
           assertOpen()
+          if (transaction.last) throw transactionUnusable('it has its last statement already')
           transaction.last = { statement, explain }
         }
         return { ...bound, executeLast } as BoundTransaction as CommittableTransaction

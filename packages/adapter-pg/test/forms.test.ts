@@ -47,6 +47,18 @@ describe.each(paths)('stepping.transaction, %s,', (path) => {
     expect(await h.skus()).toContain('committed')
   })
 
+  test('has a further job done that was tied to it by hand', async () => {
+    const { h, app } = await start(opened)
+    await app.stepping.transaction(h.database, async (client, job) => {
+      job.addStep(app.note, 'its own')
+      await (await place(h, app, client, 'by hand')).prepareAndInsertBarrier()
+      await order(client, 'after that')
+    })
+    await app.noted('its own')
+    await app.noted('by hand')
+    expect(await h.skus()).toContain('after that')
+  })
+
   test('drops its job with the transaction', async () => {
     const { h, store, app } = await start(opened)
     const outOfStock = new Error('out of stock')

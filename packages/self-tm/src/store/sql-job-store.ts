@@ -130,7 +130,8 @@ class SqlJobStore implements JobStore {
     }
     const { executeLast } = context
     const { insertLast } = this.#statements
-    if (executeLast && insertLast) {
+    // After one by hand there may be more in the transaction: the caller's statements, another job.
+    if (executeLast && insertLast && !job.byHand) {
       await executeLast(insertLast.statement(this.database.tables, insert), (error) => {
         const why = insertLast.whyNot(error)
         return why === undefined ? error : notInserted(why, job.gid, error)

@@ -107,11 +107,12 @@ describe('a transaction that is run again', () => {
     await insert(h, first, key)
     let runs = 0
     const second = h.database.transaction(async (session) => {
-      if (++runs === 30) await first.abortTransaction()
+      // More than are allowed to one that was undone; and before the server ends the first for its age.
+      if (++runs === 15) await first.abortTransaction()
       await insert(h, session, key)
     })
     await expect(second).resolves.toBeUndefined()
-    expect(runs).toBeGreaterThanOrEqual(30)
+    expect(runs).toBeGreaterThanOrEqual(15)
   })
 })
 

@@ -3,7 +3,7 @@ import type { Deadlines } from './deadlines.ts'
 import { toError } from './event.ts'
 import { onceFor, onceNotAwaited } from './once.ts'
 import { printValue } from './print-value.ts'
-import { describeIssues } from './standard-schema.ts'
+import { describeIssues, isPending } from './standard-schema.ts'
 import type { SchemaResult } from './standard-schema.ts'
 import { idempotencyKeyOf, onceOwner } from './step-scope.ts'
 import type { AnyStep, StepContext } from './step.ts'
@@ -137,8 +137,8 @@ function checkedArgs(step: AnyStep<never>, call: StepCall): unknown {
   const args = storedArgs(step, call)
   if (!step.schema) return args
   const result = step.schema['~standard'].validate(args)
-  return result instanceof Promise
-    ? result.then((settled) => validArgs(step, call, settled))
+  return isPending(result)
+    ? Promise.resolve(result).then((settled) => validArgs(step, call, settled))
     : validArgs(step, call, result)
 }
 

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { maxArgsBytes } from './job.ts'
 import { safeAge } from './safe-age.ts'
 import type { StandardSchema } from './standard-schema.ts'
+import { thenable } from './testing/thenable.ts'
 import { unchecked } from './standard-schema.ts'
 import { defineStep } from './step.ts'
 import type { Step } from './step.ts'
@@ -25,7 +26,17 @@ const slowSchema: StandardSchema<string> = {
 }
 const slow = defineStep({ name: 'Slow', args: slowSchema, run })
 
-const { stepping, tm } = fakeApp({ steps: [order, text, anything, slow] })
+/** With a promise of its own making, as a library or another realm may have. */
+const foreignSchema: StandardSchema<string> = {
+  '~standard': {
+    version: 1,
+    vendor: 'test',
+    validate: (value) => thenable(slowSchema['~standard'].validate(value)),
+  },
+}
+const foreign = defineStep({ name: 'Foreign', args: foreignSchema, run })
+
+const { stepping, tm } = fakeApp({ steps: [order, text, anything, slow, foreign] })
 
 describe('adding steps', () => {
   it('keeps their order and repeats', async () => {
@@ -132,6 +143,11 @@ describe('a schema that checks asynchronously', () => {
     const job = stepping.createJob({ gid: 'never-sent' }).addStep(slow, 'bad')
     await expect(job.start()).rejects.toMatchObject({ code: 'ARGS_INVALID', gid: 'never-sent' })
     expect(tm.sent.map((each) => each.job.gid)).not.toContain('never-sent')
+  })
+
+  it('has it refused also when its promise is of another kind', async () => {
+    const job = stepping.createJob().addStep(foreign, 'bad')
+    await expect(job.start()).rejects.toMatchObject({ code: 'ARGS_INVALID' })
   })
 
   it('does no harm when the job is never sent: the process goes on', async () => {

@@ -3,7 +3,7 @@ import type { DatabaseIdentity } from './db-context.ts'
 import { assertGid, newGid } from './gid.ts'
 import { encodeJson } from './json.ts'
 import { safeAge } from './safe-age.ts'
-import { describeIssues } from './standard-schema.ts'
+import { describeIssues, isPending } from './standard-schema.ts'
 import type { SchemaResult } from './standard-schema.ts'
 import type { StepRegistry } from './step-registry.ts'
 import type { AnyStep, Step, StepArgs } from './step.ts'
@@ -117,8 +117,8 @@ export class JobDraft implements JobSteps {
       throw this.#error('ARGS_INVALID', `gives args to step ${step.name}, which takes none`)
     }
     const result = step.schema['~standard'].validate(args)
-    if (!(result instanceof Promise)) return this.#assertValid(step, result)
-    const check = result.then((settled) => this.#assertValid(step, settled))
+    if (!isPending(result)) return this.#assertValid(step, result)
+    const check = Promise.resolve(result).then((settled) => this.#assertValid(step, settled))
     // Awaited at the first send; until then a failed check must not count as unhandled.
     check.catch(() => {})
     this.#checks.push(check)

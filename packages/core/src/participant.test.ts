@@ -5,6 +5,8 @@ import type { StepContext } from './step.ts'
 import { defineStep } from './step.ts'
 import { createStepping } from './stepping.ts'
 import { tenantDatabases } from './tenant-databases.ts'
+import type { StandardSchema } from './standard-schema.ts'
+import { thenable } from './testing/thenable.ts'
 import { callOf, fakeApp, participantOf } from './testing/fake-app.ts'
 import { FakeDatabase } from './testing/fake-database.ts'
 import { FakeTransactionManager } from './testing/fake-transaction-manager.ts'
@@ -28,7 +30,14 @@ const order = defineStep({
 })
 
 const orders = new FakeDatabase({ name: 'orders' })
-const app = fakeApp({ steps: [plain, thrice, only, ends, order], databases: [orders] })
+const foreign = defineStep({
+  name: 'Foreign',
+  args: {
+    '~standard': { version: 1, vendor: 'test', validate: (value) => thenable({ value }) },
+  } satisfies StandardSchema,
+  run,
+})
+const app = fakeApp({ steps: [plain, thrice, only, ends, order, foreign], databases: [orders] })
 const participant = await participantOf(app)
 
 /** What comes of one attempt in which the step throws `error`. */
@@ -72,6 +81,11 @@ describe('an attempt', () => {
   it('gives the step its args as the schema returns them', async () => {
     await participant.runStep(callOf(order, { args: '{"sku":"A1"}' }))
     expect(seen.at(-1)?.args).toEqual({ sku: 'A1', count: 1 })
+  })
+
+  it('gives the step its args also from a schema whose promise is of another kind', async () => {
+    await participant.runStep(callOf(foreign, { args: '"A1"' }))
+    expect(seen.at(-1)?.args).toBe('A1')
   })
 
   it('gives the step the services of the app', async () => {

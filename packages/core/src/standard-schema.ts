@@ -24,6 +24,13 @@ export function unchecked<T>(): StandardSchema<T, T> {
   }
 }
 
+/** Whether the schema checks asynchronously: by any promise, also one that is not of this realm or of a library. */
+export function isPending<Output>(
+  result: SchemaResult<Output> | PromiseLike<SchemaResult<Output>>,
+): result is PromiseLike<SchemaResult<Output>> {
+  return 'then' in result
+}
+
 /** The issues of a failed check in one line: `sku: expected string; lines[0].count: too small`. */
 export function describeIssues(issues: readonly SchemaIssue[]): string {
   return issues

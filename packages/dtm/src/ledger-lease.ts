@@ -56,8 +56,9 @@ export class LedgerLease {
   /** Resolves with whether the row says so; false: another process took the step meanwhile. */
   async end(state: StepState): Promise<boolean> {
     clearInterval(this.#timer)
-    clearTimeout(this.#deadline)
+    // A beat that is under way would set the deadline anew.
     await this.#beating
+    clearTimeout(this.#deadline)
     const { found, written } = await this.#write(() => state)
     return written || found.is === state.is
   }

@@ -1,6 +1,6 @@
 import type { OnceKey, Participant, StepCall, StepOutcome, SteppingEvent } from '@stepping/core'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { leaseMs } from './ledger-lease.ts'
+import { beatMs, leaseMs } from './ledger-lease.ts'
 import type { LedgerDatabase } from './ledger-row.ts'
 import { Ledger } from './ledger.ts'
 
@@ -116,6 +116,19 @@ describe('a step', () => {
     expect(await outcome).toEqual({ done: true })
     expect(await second.ledger.run(call)).toEqual({ done: true })
     expect(second.begun).toEqual([])
+  })
+
+  it('that ends while its holder shows that it lives leaves no timer behind', async () => {
+    const outcome = first.ledger.run(call)
+    await passes(0)
+    const shown = Promise.withResolvers<void>()
+    first.waitsFor = shown.promise
+    await passes(beatMs)
+    first.end({ done: true })
+    await passes(0)
+    shown.resolve()
+    expect(await outcome).toEqual({ done: true })
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   it('that failed in one process is tried in the other at once', async () => {

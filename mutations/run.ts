@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import { takeMongo, takeMysql, takePostgres } from '@stepping/test-support'
 import { mutate } from './mutate.ts'
 import { mutations } from './mutations.ts'
-import type { Mutation } from './mutations.ts'
+import type { Mutation } from './mutation.ts'
 import type { Order, Run } from './warm-vitest.ts'
 
 const wanted = process.argv.slice(2)

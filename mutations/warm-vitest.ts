@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { createVitest } from 'vitest/node'
 import type { TestCase, TestModule } from 'vitest/node'
 import { mutations } from './mutations.ts'
-import type { Mutation } from './mutations.ts'
+import type { Mutation } from './mutation.ts'
 import { pathOf } from './mutate.ts'
 
 /** How the tests ended that one or more mutations name. */

@@ -57,7 +57,7 @@ export const sql: readonly Mutation[] = [
   },
   {
     name: 'a decided gid may be committed',
-    file: 'packages/sql/src/sql-database.ts',
+    file: 'packages/sql/src/driver-database.ts',
     from: `if (found === 'inserted') return
         if (found === 'lost')`,
     to: `if (found !== 'expired') return
@@ -140,7 +140,7 @@ export const sql: readonly Mutation[] = [
   },
   {
     name: 'a gid that was used without a job is written as that of a job',
-    file: 'packages/sql/src/sql-database.ts',
+    file: 'packages/sql/src/driver-database.ts',
     from: 'insertBarrier(tables, execute, key, open, as)',
     to: `insertBarrier(tables, execute, key, open, 'msg')`,
     test: {

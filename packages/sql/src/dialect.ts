@@ -1,6 +1,6 @@
 import type { BarrierKey, OnceKey } from '@stepping/core'
 import type { MigrationSet } from './migration.ts'
-import type { TablesOptions } from './sql-database.ts'
+import type { TablesOptions } from './sql-options.ts'
 import type { Execute, Statement } from './statement.ts'
 import type { Tables } from './table-name.ts'
 

@@ -1,18 +1,23 @@
-export { isSqlContext, isSqlDatabase, sqlDatabase, transactionLost } from './sql-database.ts'
+export { sqlDatabase, transactionLost } from './driver-database.ts'
+export { isSqlContext, isSqlDatabase } from './sql-database.ts'
 export type {
   AnySqlDatabase,
-  BoundTransaction,
   CommittableSqlContext,
-  CommittableTransaction,
-  PrefixOptions,
-  RunOptions,
-  SchemaOptions,
   SqlContext,
   SqlDatabase,
-  SqlDatabaseOptions,
-  SqlDriver,
-  TablesOptions,
 } from './sql-database.ts'
+export type {
+  BoundTransaction,
+  CommittableTransaction,
+  RunOptions,
+  SqlDriver,
+} from './sql-driver.ts'
+export type {
+  PrefixOptions,
+  SchemaOptions,
+  SqlDatabaseOptions,
+  TablesOptions,
+} from './sql-options.ts'
 export {
   outcomeUnknown,
   overInCallback,

@@ -1,6 +1,6 @@
 import { printKind, SteppingError } from '@stepping/core'
 import type { DatabaseLimits } from '@stepping/core'
-import type { CommittableTransaction } from '../sql-database.ts'
+import type { CommittableTransaction } from '../sql-driver.ts'
 import type { SqlResult, Statement } from '../statement.ts'
 import { transactionUnusable } from '../transaction-errors.ts'
 import { describeAddress } from './address.ts'

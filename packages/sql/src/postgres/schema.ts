@@ -1,7 +1,7 @@
 import type { MigrationSet } from '../migration.ts'
 import { rawSql, sql } from '../statement.ts'
 import type { Execute, Statement } from '../statement.ts'
-import type { TablesOptions } from '../sql-database.ts'
+import type { TablesOptions } from '../sql-options.ts'
 import { schemaTables } from '../table-name.ts'
 import type { Tables } from '../table-name.ts'
 

@@ -1,7 +1,7 @@
 import { SteppingError } from '@stepping/core'
 import type { MigrationSet } from '../migration.ts'
 import { rawSql, sql } from '../statement.ts'
-import type { TablesOptions } from '../sql-database.ts'
+import type { TablesOptions } from '../sql-options.ts'
 import type { Execute, Statement } from '../statement.ts'
 import { prefixTables } from '../table-name.ts'
 import type { Tables } from '../table-name.ts'

@@ -38,13 +38,24 @@ function describeNoDrizzle(given: unknown): string {
 export const over = 'it is over. Call this inside the callback of db.transaction'
 
 /** What differs between the drivers under Drizzle's PostgreSQL databases. */
-export interface DrizzleDriver {
+export type DrizzleDriver = DriverOf & (OwnStatements | DrizzleStatements)
+
+/** This library's statements go to the driver itself: Drizzle's logger does not see them. */
+interface OwnStatements {
+  execute(session: DriverSession, statement: Statement): Promise<SqlResult>
+  readonly result?: undefined
+}
+
+/** They go through Drizzle. */
+interface DrizzleStatements {
+  /** What Drizzle got from the driver, in the common shape. */
+  result(raw: unknown): SqlResult
+  readonly execute?: undefined
+}
+
+interface DriverOf {
   readonly address: string
   readonly limits: DatabaseLimits
-  /** Runs a statement on Drizzle's session: on its own connection, which Drizzle's logger does not see. */
-  execute?(session: DriverSession, statement: Statement): Promise<SqlResult>
-  /** Of a driver without `execute`, what Drizzle got from it, in the common shape. */
-  result?(raw: unknown): SqlResult
   /** Looks at the driver's own handle of a transaction; throws when that is not open. */
   handle(session: DriverSession): DriverHandle
   /** Around Drizzle's own transaction; `begun` tells whether that got past its BEGIN. */

@@ -81,7 +81,7 @@ function drizzleDriver<
   async function run(on: PgDatabase<H, F, S>, statement: Statement): Promise<SqlResult> {
     if (driver.execute) return await driver.execute((on as unknown as Internals).session, statement)
     try {
-      return driver.result!(await on.execute(sql(statement.strings, ...statement.values)))
+      return driver.result(await on.execute(sql(statement.strings, ...statement.values)))
     } catch (error) {
       throw withoutQuery(error)
     }

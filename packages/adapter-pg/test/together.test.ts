@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from '@stepping/sql'
 import type { CommittableSqlContext } from '@stepping/sql'
 import type { PoolClient } from 'pg'
@@ -93,6 +94,30 @@ describe.each([
 async function insertWithoutParameters(client: PoolClient): Promise<void> {
   await client.query(`insert into orders (sku) values ('by itself')`)
 }
+
+test('a COMMIT that was refused before it was ever prepared is prepared for the next transaction', async () => {
+  const h = await openForTest({ prepare: true, pool: { max: 1 } })
+  await h.query('create table paid (n int unique deferrable initially deferred)')
+  const place = (sku: string, values: string): Promise<void> =>
+    h.database.transaction(async (client) => {
+      await client.query(`insert into paid values ${values}`)
+      const context = h.database.context(client)
+      await context.executeLast!(sql`insert into orders (sku) values (${sku})`, () => explained)
+    })
+  await expect(place('refused', '(1), (1)')).rejects.toMatchObject({ code: '23505', table: 'paid' })
+  await place('next', '(2)')
+  await place('after that', '(3)')
+  expect(await h.skus()).toEqual(['next', 'after that'])
+})
+
+test('in a pipeline whose answers have a time limit that is not up before anything was asked', async () => {
+  const h = await openForTest({ pool: { max: 1, pipeline: true, query_timeout: 200 } })
+  await h.database.transaction(async (client) => {
+    await delay(400)
+    await order(client, 'late')
+  })
+  expect(await h.skus()).toEqual(['late'])
+})
 
 describe('a BEGIN that is refused', () => {
   const refused = { isolationLevel: 'nonsense' } as unknown as PgTransactionOptions

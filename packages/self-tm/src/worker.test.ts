@@ -253,3 +253,45 @@ test('health counts what runs', async () => {
   await vi.advanceTimersByTimeAsync(100)
   expect(worker.health.running).toBe(0)
 })
+
+describe('a job of which only the end has to be recorded', () => {
+  const settle: JobStore['settle'] = async () => await new Promise(() => {})
+
+  test('takes no slot: the next one begins meanwhile', async () => {
+    const { participant, submit } = setUpWorker(
+      { A() {} },
+      { replaced: { settle }, concurrency: 1 },
+    )
+    await submit('A')
+    await submit('A')
+    await settled()
+    expect(participant.begun).toEqual(['A', 'A'])
+  })
+
+  test('is one of no more than there are slots: what cannot be recorded does not pile up', async () => {
+    const { participant, submit } = setUpWorker(
+      { A() {} },
+      { replaced: { settle }, concurrency: 2 },
+    )
+    for (let n = 0; n < 6; n++) await submit('A')
+    await vi.advanceTimersByTimeAsync(pollMs)
+    expect(participant.begun).toHaveLength(4)
+  })
+})
+
+test('behind a backlog the next jobs are claimed before those that were claimed begin', async () => {
+  const memory = memoryJobStore()
+  for (let n = 0; n < 4; n++) await memory.submit(jobOf(['A']))
+  const order: string[] = []
+  const claim: JobStore['claim'] = async (request) => {
+    order.push(`claim ${request.limit}`)
+    return await memory.claim(request)
+  }
+  const A = async (): Promise<void> => {
+    order.push('begin')
+    await pause(leaseMs)
+  }
+  setUpWorker({ A }, { memory, replaced: { claim }, concurrency: 4 })
+  await settled()
+  expect(order.slice(0, 4)).toEqual(['claim 2', 'claim 2', 'begin', 'begin'])
+})

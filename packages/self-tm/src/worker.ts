@@ -141,10 +141,10 @@ export class Worker {
         }
       } else if (limit <= 0) this.#health.notNeeded('claim')
       await this.#wakeUp.wait(waitMs)
-      // Runs that ended together free their slots before the next look, which then fills them all.
+      // Runs that ended together free their slots before the next look, which then fills them all; and
+      // at the close what was claimed last is given back.
       await turn()
     }
-    await turn() // What was claimed last is given back.
   }
 
   async #claim(

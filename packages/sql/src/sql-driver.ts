@@ -1,4 +1,4 @@
-import type { CommittableContext, DatabaseLimits, DbContext } from '@stepping/core'
+import type { CommittableContext, DatabaseLimits } from '@stepping/core'
 import type { SqlDialect } from './dialect.ts'
 import type { Execute, ExecuteLast, SqlResult, Statement } from './statement.ts'
 

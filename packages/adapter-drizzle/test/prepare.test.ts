@@ -7,11 +7,11 @@ import { drizzlePostgres } from '../src/index.ts'
 
 /** The names that a connection has prepared after a transaction with a barrier row. */
 async function prepared(prepare: boolean): Promise<string[]> {
-  const { url, drop } = await freshDatabase(inject('postgresUrl'))
-  const pool = new Pool({ connectionString: url, max: 1 })
+  const fresh = await freshDatabase(inject('postgresUrl'))
+  const pool = new Pool({ connectionString: fresh.url, max: 1 })
   onTestFinished(async () => {
     await pool.end()
-    await drop()
+    await fresh.drop()
   })
   const database = drizzlePostgres(drizzle(pool), { name: 'orders', prepare })
   await database.migrate()

@@ -6,11 +6,11 @@ import { sequelize } from '../src/index.ts'
 
 /** The names that a connection has prepared after a transaction with a barrier row. */
 async function prepared(prepare: boolean): Promise<string[]> {
-  const { url, drop } = await freshDatabase(inject('postgresUrl'))
-  const db = new Sequelize(url, { logging: false, pool: { max: 1 } })
+  const fresh = await freshDatabase(inject('postgresUrl'))
+  const db = new Sequelize(fresh.url, { logging: false, pool: { max: 1 } })
   onTestFinished(async () => {
     await db.close()
-    await drop()
+    await fresh.drop()
   })
   const database = sequelize(db, { name: 'orders', prepare })
   await database.migrate()

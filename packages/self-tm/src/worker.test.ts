@@ -254,9 +254,10 @@ test('health counts what runs', async () => {
   expect(worker.health.running).toBe(0)
 })
 
-describe('a job of which only the end has to be recorded', () => {
-  const settle: JobStore['settle'] = async () => await new Promise(() => {})
+/** The store does not answer. */
+const settle: JobStore['settle'] = async () => await new Promise(() => {})
 
+describe('a job of which only the end has to be recorded', () => {
   test('takes no slot: the next one begins meanwhile', async () => {
     const { participant, submit } = setUpWorker(
       { A() {} },

@@ -30,7 +30,8 @@ export interface Binding {
 /**
  * Ties a job to the context's open transaction: in one insert where the transaction manager can,
  * else by prepare and the barrier row. Everything is acknowledged before this resolves, so that
- * the COMMIT that follows cannot overtake it.
+ * the COMMIT that follows cannot overtake it; but an insert without which that COMMIT fails may be sent
+ * along with it.
  *
  * `onUntouched` is told before a rejection that left the transaction as it was: then, and only
  * then, it may be repeated in the same transaction.

@@ -83,7 +83,7 @@ export interface TransactionManager {
    * the last statement.
    *
    * @throws SteppingError `JOB_DUPLICATE`, or whatever `before` threw; the transaction must then not
-   * commit.
+   * commit. Where the row is sent with the COMMIT it is the transaction that rejects so.
    */
   enlist?(
     context: DbContext,

@@ -41,7 +41,8 @@ export interface JobStore extends JobLedger {
    * database, after what `before` writes there; otherwise does nothing and resolves with false. With
    * `lease` the row carries it, measured from the moment of the insert.
    *
-   * @throws SteppingError `JOB_DUPLICATE`; the transaction must then not commit.
+   * @throws SteppingError `JOB_DUPLICATE`; the transaction must then not commit. Where the context can
+   * send the row with its COMMIT it is the transaction that rejects so.
    */
   enlist(
     context: DbContext,

@@ -202,7 +202,7 @@ export class JobHandle implements CommittableJob {
       if (isSteppingError(error, 'BARRIER_UNDECIDED')) {
         throw this.#error(
           'TRANSACTION_NOT_COMMITTED',
-          'is tied to a transaction that is still open: call submit() after its commit',
+          'is tied to a transaction that is still open, or whose database is too busy to tell: call submit() after its commit, or once more',
           error,
         )
       }

@@ -74,7 +74,10 @@ describe.each(transports)('over %s', (over) => {
     await expect(rejected).rejects.toBe(failure)
     await vi.waitFor(() => expect(seen.answers('GET').at(-1)).toBe(409), { timeout: 15_000 })
     expect(app.events).toEqual([{ type: 'job.rolledBack', gid }])
-    expect(await app.stepping.jobs.find(gid)).toMatchObject({ state: 'rolledBack' })
+    // DTM has its answer, and writes it now.
+    await vi.waitFor(async () =>
+      expect(await app.stepping.jobs.find(gid)).toMatchObject({ state: 'rolledBack' }),
+    )
     expect(seen.answers('POST')).toEqual([])
   }, 60_000)
 

@@ -1,17 +1,21 @@
 /**
- * `pnpm mutations [words]`: switches known defects on, those whose names have the words, one after another; each must
- * make its test fail.
+ * `pnpm mutations [--tested] [words]`: switches known defects on, those whose names have the words, one after another;
+ * each must make its test fail. `--tested`: somebody else sees to it that the tests pass without them.
  */
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { parseArgs } from 'node:util'
 import { takeMongo, takeMysql, takePostgres } from '@stepping/test-support'
 import { mutate } from './mutate.ts'
 import { mutations } from './mutations.ts'
 import type { Mutation } from './mutation.ts'
 import type { Order, Run } from './warm-vitest.ts'
 
-const wanted = process.argv.slice(2)
+const { values: options, positionals: wanted } = parseArgs({
+  options: { tested: { type: 'boolean', default: false } },
+  allowPositionals: true,
+})
 const chosen = mutations.filter(({ name }) => wanted.every((word) => name.includes(word)))
 
 for (const mutation of chosen) mutate(mutation) // stale ones are found before anything runs
@@ -30,7 +34,7 @@ const runners = Array.from({ length: Math.min(2, chosen.length) }, () =>
 let survivors = 0
 try {
   await Promise.all(runners.map((runner) => once(runner, 'message')))
-  await checkWithout(chosen)
+  if (!options.tested) await checkWithout(chosen)
   const queue = [...chosen]
   await Promise.all(runners.map((runner) => work(runner, queue)))
 } finally {

@@ -1,7 +1,7 @@
 import { SteppingError } from './errors.ts'
 import type { Deadlines } from './deadlines.ts'
 import { toError } from './event.ts'
-import { onceFor, onceNotAwaited } from './once.ts'
+import { AttemptOnce, onceNotAwaited } from './once.ts'
 import { printValue } from './print-value.ts'
 import { describeIssues, isPending } from './standard-schema.ts'
 import type { SchemaResult } from './standard-schema.ts'
@@ -40,12 +40,18 @@ export function attempt(
   return new Promise((resolve) => void new Attempt(parts, step, call, resolve).run())
 }
 
+/** There are many: what most steps do not ask for is made when one does. */
 class Attempt {
   readonly #parts: AttemptParts
   readonly #step: AnyStep<never>
   readonly #call: StepCall
   readonly #resolve: (error: Error | undefined) => void
-  readonly #time = new AbortController()
+  readonly #begunAt = Date.now()
+  #timeout: SteppingError | undefined
+  /** Tells the step of its timeout. */
+  #time: AbortController | undefined
+  #once: AttemptOnce | undefined
+  #isOver = false
 
   constructor(
     parts: AttemptParts,
@@ -60,76 +66,80 @@ class Attempt {
   }
 
   async run(): Promise<void> {
-    const { deadlines } = this.#parts
-    deadlines.set(this, performance.now() + this.#step.timeoutMs)
+    const [step, call, { deadlines }] = [this.#step, this.#call, this.#parts]
+    deadlines.set(this, performance.now() + step.timeoutMs)
     let endedWith: Error | undefined
     try {
-      await this.#runStep()
+      if (call.isStopped ?? call.signal.aborted) call.signal.throwIfAborted()
+      const checked = checkedArgs(step, call)
+      const args = checked instanceof Promise ? await checked : checked
+      await step.run(this.#contextOf(args as never))
+      const open = this.#endOnce()
+      if (open) throw onceNotAwaited(call, 'returned while a once of it was open', (await open).error)
     } catch (thrown) {
-      endedWith = asError(this.#step, thrown)
+      await this.#endOnce()
+      endedWith = asError(step, thrown)
     }
     deadlines.delete(this)
-    const { aborted, reason } = this.#time.signal
     // It timed out, however it ended then: an AbortError says less than the timeout.
-    this.#resolve(endedWith && aborted ? toError(reason) : endedWith)
+    this.#resolve(endedWith && (this.#timeout ?? endedWith))
   }
 
   onDeadline(): void {
     const { deadlines } = this.#parts
     const { name, timeoutMs } = this.#step
     const { gid } = this.#call
-    const { signal } = this.#time
-    if (signal.aborted) {
+    if (this.#timeout) {
       this.#parts.report({ type: 'step.overran', gid, step: name })
-      return this.#resolve(toError(signal.reason))
+      return this.#resolve(this.#timeout)
     }
     deadlines.set(this, performance.now() + Math.min(toObeyMs, timeoutMs))
-    this.#time.abort(
-      new SteppingError(
-        'STEP_TIMEOUT',
-        `Step ${name} did not end within ${timeoutMs} ms. Raise its timeoutMs, or pass its signal on to what it waits for.`,
-        { gid },
-      ),
+    this.#timeout = new SteppingError(
+      'STEP_TIMEOUT',
+      `Step ${name} did not end within ${timeoutMs} ms. Raise its timeoutMs, or pass its signal on to what it waits for.`,
+      { gid },
     )
+    this.#time?.abort(this.#timeout)
   }
 
-  async #runStep(): Promise<void> {
-    const [step, call] = [this.#step, this.#call]
-    call.signal.throwIfAborted()
-    const checked = checkedArgs(step, call)
-    const args = checked instanceof Promise ? await checked : checked
-    const { once, end } = onceFor(this.#parts, call, onceOwner(this.#parts.owner, call.caller))
+  #contextOf(args: never): StepContext<never, never> {
+    const call = this.#call
     const context: Omit<StepContext<never, never>, 'signal'> = {
-      args: args as never,
+      args,
       gid: call.gid,
       index: call.index,
       attempt: call.attempt,
       idempotencyKey: idempotencyKeyOf(call),
       services: this.#parts.services as never,
-      once,
+      once: (database, work, options) => this.#usedOnce().use(database, work, options),
     }
-    try {
-      await step.run(withSignal(context, call.signal, this.#time.signal))
-    } catch (error) {
-      await end()
-      throw error
-    }
-    const open = end()
-    if (open) throw onceNotAwaited(call, 'returned while a once of it was open', (await open).error)
+    let signal: AbortSignal | undefined
+    // A getter in the object's literal would take five times as long.
+    return Object.defineProperty(context, 'signal', {
+      get: () => (signal ??= this.#makeSignal()),
+      enumerable: true,
+    }) as StepContext<never, never>
   }
-}
 
-/** Most steps do not ask for it, and to make it costs more than all else of an attempt. */
-function withSignal(
-  context: Omit<StepContext<never, never>, 'signal'>,
-  ...signals: AbortSignal[]
-): StepContext<never, never> {
-  let signal: AbortSignal | undefined
-  // A getter in the object's literal would take five times as long.
-  return Object.defineProperty(context, 'signal', {
-    get: () => (signal ??= AbortSignal.any(signals)),
-    enumerable: true,
-  }) as StepContext<never, never>
+  #makeSignal(): AbortSignal {
+    const time = (this.#time ??= new AbortController())
+    if (this.#timeout) time.abort(this.#timeout)
+    return AbortSignal.any([this.#call.signal, time.signal])
+  }
+
+  #usedOnce(): AttemptOnce {
+    if (this.#once) return this.#once
+    const owner = onceOwner(this.#parts.owner, this.#call.caller)
+    this.#once = new AttemptOnce(this.#parts, this.#call, owner, this.#begunAt)
+    if (this.#isOver) void this.#once.end()
+    return this.#once
+  }
+
+  /** See `AttemptOnce.end`. */
+  #endOnce(): ReturnType<AttemptOnce['end']> {
+    this.#isOver = true
+    return this.#once?.end()
+  }
 }
 
 /** A promise only where the schema checks asynchronously. */

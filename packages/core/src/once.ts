@@ -5,44 +5,68 @@ import { assertDatabase, assertWork } from './given.ts'
 import { encodeJson } from './json.ts'
 import { describeRef } from './nesting.ts'
 import { safeAge } from './safe-age.ts'
-import type { OnceResult, StepContext } from './step.ts'
+import type { OnceResult } from './step.ts'
 import type { StepCall } from './transaction-manager.ts'
 import { runInTransaction } from './transaction.ts'
 import type { TransactionParts, TransactionWork } from './transaction.ts'
 
-/** The `once` of one attempt, and what becomes of it when that attempt ends. */
-export interface AttemptOnce {
-  readonly once: StepContext['once']
+/**
+ * The `once` of one attempt, and what becomes of it when that attempt ends.
+ *
+ * The key is (gid, step, key), the same in every attempt, so a zombie of an earlier attempt and its
+ * successor meet at one row: one of them waits, and finds it taken.
+ */
+export class AttemptOnce {
+  readonly #parts: TransactionParts
+  readonly #call: StepCall
+  readonly #owner: string
+  readonly #notAfter: number
+  readonly #used = new Set<string>()
+  readonly #open = new Set<Promise<unknown>>()
+  #isOver = false
+
+  /** @param begunAt When the attempt began, in milliseconds since 1970. */
+  constructor(parts: TransactionParts, call: StepCall, owner: string, begunAt: number) {
+    this.#parts = parts
+    this.#call = call
+    this.#owner = owner
+    this.#notAfter = begunAt + safeAge.attemptWindowMs
+  }
+
+  /** What a step has as `once`. */
+  use<Tx, R>(
+    database: Database<Tx>,
+    work: (tx: Tx, job: JobSteps) => Promise<R>,
+    { key = '' }: { readonly key?: string } = {},
+  ): Promise<OnceResult<R>> {
+    // Nothing hangs on the result itself: a rejection that nobody sees must stay unhandled.
+    const result = this.#use(database, work, key).finally(() => this.#open.delete(result))
+    this.#open.add(result)
+    return result
+  }
+
   /**
    * To be called when `run` is over; from then on `once` is refused.
    *
    * @returns undefined, or where something was left open a promise to wait for, so that this attempt
    * does not overlap with the next one. It resolves with the error that the last of it ended with.
    */
-  readonly end: () => Promise<{ readonly error?: unknown }> | undefined
-}
+  end(): Promise<{ readonly error?: unknown }> | undefined {
+    if (this.#open.size > 0) return allOver(this.#open).finally(() => (this.#isOver = true))
+    this.#isOver = true
+    return undefined
+  }
 
-/**
- * The key is (gid, step, key), the same in every attempt, so a zombie of an earlier attempt and its
- * successor meet at one row: one of them waits, and finds it taken.
- */
-export function onceFor(parts: TransactionParts, call: StepCall, owner: string): AttemptOnce {
-  // Made when they are needed: most steps do not use `once`.
-  let used: Set<string> | undefined
-  let open: Set<Promise<unknown>> | undefined
-  const notAfter = Date.now() + safeAge.attemptWindowMs
-  let isOver = false
-
-  async function use<Tx, R>(
+  async #use<Tx, R>(
     database: Database<Tx>,
     work: (tx: Tx, job: JobSteps) => Promise<R>,
     key: string,
   ): Promise<OnceResult<R>> {
-    if (isOver) throw onceNotAwaited(call, 'used once after its run was over')
+    const [call, used] = [this.#call, this.#used]
+    if (this.#isOver) throw onceNotAwaited(call, 'used once after its run was over')
     assertDatabase('once', database)
     assertWork('once', work)
     const place = `${describeRef(database.ref)} ${key}`
-    used ??= new Set()
     if (used.has(place)) {
       throw new SteppingError(
         'ONCE_KEY_REUSED',
@@ -51,6 +75,7 @@ export function onceFor(parts: TransactionParts, call: StepCall, owner: string):
       )
     }
     used.add(place)
+    const [owner, notAfter] = [this.#owner, this.#notAfter]
     const row = { gid: call.gid, index: call.index, key, owner, notAfter }
     try {
       const attempt: TransactionWork<Tx, OnceResult<R>> = async (tx, job, context) => {
@@ -63,26 +88,12 @@ export function onceFor(parts: TransactionParts, call: StepCall, owner: string):
         }
         return { ran: true, value }
       }
-      return await runInTransaction(parts, database, attempt, { once: true })
+      return await runInTransaction(this.#parts, database, attempt, { once: true })
     } catch (error) {
       // The step may try it again. If it committed all the same, the row is found.
       used.delete(place)
       throw error
     }
-  }
-
-  return {
-    once: (database, work, { key = '' } = {}) => {
-      // Nothing hangs on the result itself: a rejection that nobody sees must stay unhandled.
-      const result = use(database, work, key).finally(() => open?.delete(result))
-      ;(open ??= new Set()).add(result)
-      return result
-    },
-    end() {
-      if (open && open.size > 0) return allOver(open).finally(() => (isOver = true))
-      isOver = true
-      return undefined
-    },
   }
 }
 

@@ -137,12 +137,15 @@ export interface StepCall {
   readonly caller?: string
   readonly index: number
   readonly name: string
-  readonly args?: string
+  readonly args?: string | undefined
   /** 1 for the first attempt of this step. */
   readonly attempt: number
   /** Nobody stored how the attempt before ended: its process died, or lost the job. */
   readonly afterCutOff?: boolean
+  /** Aborts when the attempt has to stop. */
   readonly signal: AbortSignal
+  /** The same, for calls that make their signal when somebody asks for it. Default: asks the signal. */
+  readonly isStopped?: boolean
   /** When the next attempt follows a failed one, where that is not only the step's to say. To tell people. */
   readonly nextTryInMs?: (outcome: FailedOutcome) => Promise<number>
 }

@@ -5,7 +5,7 @@ import {
   SteppingError,
   toError,
 } from '@stepping/core'
-import type { Deadlines, Participant, StepOutcome, StepRecord } from '@stepping/core'
+import type { Deadlines, Participant, StepCall, StepOutcome, StepRecord } from '@stepping/core'
 import { answeredWithin } from './deadline.ts'
 import { Lease } from './lease.ts'
 import type { Settled, Settler } from './settler.ts'
@@ -20,6 +20,7 @@ export interface JobRunParts {
   readonly deadlines: Deadlines
   /** All that is left of a run is to write how it ends: its place is free for another job. */
   onEnding(run: JobRun): void
+  onOver(run: JobRun): void
 }
 
 /** While a transaction is open its job is asked about again this soon, then ever less often. */
@@ -108,6 +109,7 @@ export class JobRun {
       // the job is claimed again.
     } finally {
       this.#lease.end()
+      this.#parts.onOver(this)
     }
   }
 
@@ -148,30 +150,17 @@ export class JobRun {
 
   /** Makes one attempt of the next step. @returns whether to go on with the one after it. */
   async #runStep(): Promise<boolean> {
-    const { participant } = this.#parts
-    const step = this.#claim.steps[this.#cursor]!
+    const { participant, leaseMs } = this.#parts
+    const { steps } = this.#claim
+    const step = steps[this.#cursor]!
     if (this.#draining || !this.#lease.isHeld)
       return await this.#end({ to: 'returned', inMs: 0 }, false)
     if (!participant.stepNames.includes(step.name)) {
       return await this.#end({ to: 'returned', inMs: unknownStepMs }, false)
     }
-    // What a prepared job counted were questions to its database.
-    const { state, cursor, attempts, cutOff = false } = this.#claim
-    const isFirst = state === 'submitted' && this.#cursor === cursor
-    const outcome = await participant.runStep({
-      ...step,
-      gid: this.gid,
-      index: this.#cursor,
-      attempt: isFirst ? attempts + 1 : 1,
-      afterCutOff: isFirst && cutOff,
-      signal: this.#lease.signal,
-    })
-    return outcome.done ? await this.#complete() : await this.#fail(step, outcome)
-  }
-
-  async #complete(): Promise<boolean> {
-    const { participant, leaseMs } = this.#parts
-    const next = this.#claim.steps[this.#cursor + 1]
+    const outcome = await participant.runStep(new LeasedCall(this.#claim, this.#cursor, this.#lease))
+    if (!outcome.done) return await this.#fail(step, outcome)
+    const next = steps[this.#cursor + 1]
     if (next) {
       if (!(await this.#goOn({ to: 'advanced', nextStep: next.name, leaseMs }))) return false
       this.#cursor++
@@ -186,7 +175,7 @@ export class JobRun {
 
   async #fail(step: StepRecord, outcome: Failure): Promise<boolean> {
     const { participant } = this.#parts
-    if (isSteppingError(this.#lease.signal.reason, 'LEASE_LOST')) {
+    if (isSteppingError(this.#lease.lostBy, 'LEASE_LOST')) {
       participant.report({ type: 'lease.lost', gid: this.gid, step: step.name })
     }
     if (outcome.interrupted) return await this.#end({ to: 'returned', inMs: 0 }, false)
@@ -209,12 +198,13 @@ export class JobRun {
    * the renewed deadline counts from when it was sent.
    */
   async #goOn(ending: Ending): Promise<boolean> {
-    const { result, sentAtMs } = await this.#settle(ending)
-    if (result === 'saved') {
-      this.#lease.extend(sentAtMs)
+    let settled = await this.#settle(ending)
+    if (settled.result === 'refused') settled = await this.#settle(refused(settled))
+    if (settled.result === 'saved') {
+      this.#lease.extend(settled.sentAtMs)
       return true
     }
-    this.#reportLost()
+    if (settled.result === 'lost') this.#reportLost()
     return false
   }
 
@@ -222,32 +212,60 @@ export class JobRun {
   async #end(ending: Ending, then = true): Promise<boolean> {
     this.#ending = true
     this.#parts.onEnding(this)
-    const { result } = await this.#settle(ending)
-    if (result === 'lost' && ending.to !== 'returned') this.#reportLost()
-    return result === 'saved' && then
+    let settled = await this.#settle(ending)
+    if (settled.result === 'refused') settled = await this.#settle(refused(settled))
+    if (settled.result === 'lost' && ending.to !== 'returned') this.#reportLost()
+    return settled.result === 'saved' && then
   }
 
-  async #settle(ending: Ending): Promise<Settled> {
+  #settle(ending: Ending): Promise<Settled> {
     const held = { gid: this.gid, token: this.token, cursor: this.#cursor }
-    const { settler, store } = this.#parts
-    try {
-      return await settler.settle({ ...held, ...ending })
-    } catch (error) {
-      // Closed before the store took it: whoever claims the job next makes this attempt again.
-      if (store.isRefusal?.(error) !== true) throw error
-      // The store refuses this very ending: a person has to see why, and words of our own it takes.
-      return await settler.settle({
-        ...held,
-        to: 'parked',
-        error: `what came of it could not be stored (${describeError(error)
-          .slice(0, 100)
-          .replaceAll(/[^ -~]/g, '?')})`,
-      })
-    }
+    return this.#parts.settler.settle({ ...held, ...ending })
   }
 
   #reportLost(): void {
     const step = this.#claim.steps[this.#cursor]?.name ?? ''
     this.#parts.participant.report({ type: 'lease.lost', gid: this.gid, step })
+  }
+}
+
+/** A step of a job that this process holds. */
+class LeasedCall implements StepCall {
+  readonly gid: string
+  readonly index: number
+  readonly name: string
+  readonly args: string | undefined
+  readonly attempt: number
+  readonly afterCutOff: boolean
+  readonly #lease: Lease
+
+  constructor({ gid, steps, state, cursor, attempts, cutOff }: Claim, index: number, lease: Lease) {
+    // What a prepared job counted were questions to its database.
+    const isFirst = state === 'submitted' && index === cursor
+    this.gid = gid
+    this.index = index
+    this.name = steps[index]!.name
+    this.args = steps[index]!.args
+    this.attempt = isFirst ? attempts + 1 : 1
+    this.afterCutOff = isFirst && cutOff === true
+    this.#lease = lease
+  }
+
+  get signal(): AbortSignal {
+    return this.#lease.signal
+  }
+
+  get isStopped(): boolean {
+    return this.#lease.lostBy !== undefined
+  }
+}
+
+/** The store refuses this very ending: a person has to see why, and words of our own it takes. */
+function refused({ reason }: Settled): Ending {
+  return {
+    to: 'parked',
+    error: `what came of it could not be stored (${describeError(reason)
+      .slice(0, 100)
+      .replaceAll(/[^ -~]/g, '?')})`,
   }
 }

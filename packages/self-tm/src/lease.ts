@@ -14,8 +14,9 @@ export class Lease {
   readonly #gid: string
   readonly #leaseMs: number
   readonly #deadlines: Deadlines
-  readonly #controller = new AbortController()
   #deadline = 0
+  #lostBy: SteppingError | undefined
+  #controller: AbortController | undefined
 
   /** @param deadlines Those of its process. */
   constructor(gid: string, leaseMs: number, sentAtMs: number, deadlines: Deadlines) {
@@ -25,19 +26,26 @@ export class Lease {
     this.extend(sentAtMs)
   }
 
-  /** Aborts when the lease is lost or the process is closing; steps get it. */
+  /** Aborts when the lease is lost or the process is closing; steps get it. Made when one asks: few do. */
   get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.#lostBy) this.#controller.abort(this.#lostBy)
     return this.#controller.signal
+  }
+
+  /** Why the step has to stop, once it has to. */
+  get lostBy(): SteppingError | undefined {
+    return this.#lostBy
   }
 
   /** Asked before each step: timers come late when the process was busy or asleep. */
   get isHeld(): boolean {
-    return !this.signal.aborted && monotonicMs() < this.#deadline
+    return !this.#lostBy && monotonicMs() < this.#deadline
   }
 
   /** The store confirmed the lease by a request that was sent at this time. */
   extend(sentAtMs: number): void {
-    if (this.signal.aborted) return
+    if (this.#lostBy) return
     this.#deadline = Math.max(this.#deadline, sentAtMs + this.#leaseMs * usable)
     this.#deadlines.set(this, this.#deadline)
   }
@@ -58,9 +66,11 @@ export class Lease {
     )
   }
 
+  /** What comes first counts. */
   abort(reason: SteppingError): void {
     this.end()
-    this.#controller.abort(reason)
+    this.#lostBy ??= reason
+    this.#controller?.abort(this.#lostBy)
   }
 
   end(): void {

@@ -146,7 +146,7 @@ test('one ending that the store refuses does not fail the others of its batch', 
   await vi.advanceTimersByTimeAsync(0)
   expect(await settled).toMatchObject([
     { status: 'fulfilled', value: { result: 'saved' } },
-    { status: 'rejected', reason: refusal },
+    { status: 'fulfilled', value: { result: 'refused', reason: refusal } },
     { status: 'fulfilled', value: { result: 'saved' } },
   ])
   expect(onFailure).not.toHaveBeenCalled()

@@ -3,7 +3,9 @@ import { answeredWithin } from './deadline.ts'
 import type { JobStore, Settlement, SettleResult } from './store/job-store.ts'
 
 export interface Settled {
-  readonly result: SettleResult
+  /** `refused`: the store takes this very ending never, for the reason that is given. */
+  readonly result: SettleResult | 'refused'
+  readonly reason?: unknown
   /**
    * When it was sent first, on the monotonic clock. Sent again because the answer was lost, it may
    * have been written by the first sending, and its lease is no younger than that.
@@ -50,7 +52,7 @@ export class Settler {
     return this.#failures > 0
   }
 
-  /** Resolves when the ending is durable or refused; rejects if the store refuses this very one, or at `close`. */
+  /** Resolves when the ending is durable or refused; rejects at `close`. */
   settle(settlement: Settlement): Promise<Settled> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ settlement, resolve, reject })
@@ -105,7 +107,10 @@ export class Settler {
     } catch (error) {
       if (!store.isRefusal?.(error)) throw error
       this.#failures = 0
-      if (batch.length === 1) return batch[0]!.reject(error)
+      if (batch.length === 1) {
+        const { sentAtMs, resolve } = batch[0]!
+        return resolve({ result: 'refused', reason: error, sentAtMs: sentAtMs! })
+      }
       // One row that the store refuses fails its whole batch: written singly, only that one fails.
       for (const each of batch) await this.#write([each])
       return

@@ -64,7 +64,9 @@ export class Worker {
     const { store, participant, leaseMs } = options
     const deadlines = new Deadlines()
     const onEnding = (): void => this.#freeing(() => this.#ending++)
-    this.#runParts = { store, participant, leaseMs, settler: this.#settler, deadlines, onEnding }
+    const onOver = (run: JobRun): void => this.#ended(run)
+    const settler = this.#settler
+    this.#runParts = { store, participant, leaseMs, settler, deadlines, onEnding, onOver }
   }
 
   get health(): { running: number; unknownSteps: readonly string[]; store: StoreHealth } {
@@ -94,7 +96,7 @@ export class Worker {
       free: () => this.#freeing(release),
       run: (claim, sentAtMs, proven) => {
         release()
-        void this.#begin(claim, sentAtMs, proven)
+        this.#begin(claim, sentAtMs, proven)
       },
     }
   }
@@ -183,22 +185,34 @@ export class Worker {
     })
   }
 
-  async #begin(claim: Claim, sentAtMs: number, proven: boolean): Promise<void> {
-    // This process slept through its own lease. Two attempts side by side in one process are
-    // avoidable: the old one is told to stop, and only when it has does the new one begin. Looked at
-    // again after each wait: by then the job may have been claimed, and begun, once more.
+  #begin(claim: Claim, sentAtMs: number, proven: boolean): void {
+    if (this.#runs.has(claim.gid)) void this.#beginAfter(claim, sentAtMs, proven)
+    else this.#run(claim, sentAtMs, proven)
+  }
+
+  #run(claim: Claim, sentAtMs: number, proven: boolean): void {
+    if (this.#closing) return void this.#giveBack(claim, 0)
+    this.#runs.set(claim.gid, new JobRun(this.#runParts, claim, sentAtMs, proven))
+  }
+
+  /**
+   * This process slept through its own lease. Two attempts side by side in one process are avoidable:
+   * the old one is told to stop, and only when it has does the new one begin. Looked at again after
+   * each wait: by then the job may have been claimed, and begun, once more.
+   */
+  async #beginAfter(claim: Claim, sentAtMs: number, proven: boolean): Promise<void> {
     const { leaseMs } = this.#options
     for (let old = this.#runs.get(claim.gid); old; old = this.#runs.get(claim.gid)) {
       old.lost('it was claimed again')
       if (!(await endsWithin(old.over, leaseMs / 3))) return await this.#giveBack(claim, leaseMs)
     }
-    if (this.#closing) return await this.#giveBack(claim, 0)
-    const run = new JobRun(this.#runParts, claim, sentAtMs, proven)
-    this.#runs.set(claim.gid, run)
-    await run.over
+    this.#run(claim, sentAtMs, proven)
+  }
+
+  #ended(run: JobRun): void {
     this.#freeing(() => {
       if (run.isEnding) this.#ending--
-      if (this.#runs.get(claim.gid) === run) this.#runs.delete(claim.gid)
+      this.#runs.delete(run.gid)
     })
     // A finished job leaves nothing to look for but what waited for its slot; any other one may
     // become due before the next look.

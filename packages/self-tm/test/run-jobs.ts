@@ -59,7 +59,7 @@ export function setUpRuns(
     },
     run: (claim, { sentAtMs = monotonicMs(), proven = true } = {}) =>
       new JobRun(
-        { participant, settler, store, leaseMs, deadlines, onEnding() {} },
+        { participant, settler, store, leaseMs, deadlines, onEnding() {}, onOver() {} },
         claim,
         sentAtMs,
         proven,

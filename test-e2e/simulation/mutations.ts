@@ -53,7 +53,7 @@ export const defects: readonly Defect[] = [
     ],
     'a step begins after the deadline': [
       'nobody holds a lease',
-      [lease, '!this.signal.aborted && monotonicMs() < this.#deadline', '!this.signal.aborted'],
+      [lease, '!this.#lostBy && monotonicMs() < this.#deadline', '!this.#lostBy'],
     ],
     'an attempt goes on after the deadline': [
       'beside an attempt',

@@ -1,6 +1,5 @@
 import { SteppingError } from './errors.ts'
 import type { Deadlines } from './deadlines.ts'
-import { toError } from './event.ts'
 import { AttemptOnce, onceNotAwaited } from './once.ts'
 import { printValue } from './print-value.ts'
 import { describeIssues, isPending } from './standard-schema.ts'
@@ -50,6 +49,7 @@ class Attempt {
   #timeout: SteppingError | undefined
   /** Tells the step of its timeout. */
   #time: AbortController | undefined
+  #signal: AbortSignal | undefined
   #once: AttemptOnce | undefined
   #isOver = false
 
@@ -75,7 +75,8 @@ class Attempt {
       const args = checked instanceof Promise ? await checked : checked
       await step.run(this.#contextOf(args as never))
       const open = this.#endOnce()
-      if (open) throw onceNotAwaited(call, 'returned while a once of it was open', (await open).error)
+      if (open)
+        throw onceNotAwaited(call, 'returned while a once of it was open', (await open).error)
     } catch (thrown) {
       await this.#endOnce()
       endedWith = asError(step, thrown)
@@ -102,29 +103,27 @@ class Attempt {
     this.#time?.abort(this.#timeout)
   }
 
-  #contextOf(args: never): StepContext<never, never> {
+  #contextOf(args: never): LazyContext {
     const call = this.#call
-    const context: Omit<StepContext<never, never>, 'signal'> = {
+    const context: { -readonly [K in Exclude<keyof LazyContext, 'signal'>]: LazyContext[K] } = {
       args,
       gid: call.gid,
       index: call.index,
       attempt: call.attempt,
       idempotencyKey: idempotencyKeyOf(call),
       services: this.#parts.services as never,
-      once: (database, work, options) => this.#usedOnce().use(database, work, options),
+      once: ((database, work, options) =>
+        this.#usedOnce().use(database, work, options)) as LazyContext['once'],
     }
-    let signal: AbortSignal | undefined
-    // A getter in the object's literal would take five times as long.
-    return Object.defineProperty(context, 'signal', {
-      get: () => (signal ??= this.#makeSignal()),
-      enumerable: true,
-    }) as StepContext<never, never>
+    context.once[attemptOf] = this
+    return Object.defineProperty(context, 'signal', signalProperty) as unknown as LazyContext
   }
 
-  #makeSignal(): AbortSignal {
-    const time = (this.#time ??= new AbortController())
-    if (this.#timeout) time.abort(this.#timeout)
-    return AbortSignal.any([this.#call.signal, time.signal])
+  get signal(): AbortSignal {
+    if (this.#signal) return this.#signal
+    this.#time = new AbortController()
+    if (this.#timeout) this.#time.abort(this.#timeout)
+    return (this.#signal = AbortSignal.any([this.#call.signal, this.#time.signal]))
   }
 
   #usedOnce(): AttemptOnce {
@@ -140,6 +139,21 @@ class Attempt {
     this.#isOver = true
     return this.#once?.end()
   }
+}
+
+const attemptOf = Symbol('attempt')
+
+/** Its `once` knows the attempt, also in a copy of the context, or where something stands around it. */
+interface LazyContext extends StepContext<never, never> {
+  readonly once: StepContext['once'] & { [attemptOf]: Attempt }
+}
+
+/** One for all, so that contexts have one shape: with a getter of its own, each would be a dictionary. */
+const signalProperty = {
+  enumerable: true,
+  get(this: LazyContext): AbortSignal {
+    return this.once[attemptOf].signal
+  },
 }
 
 /** A promise only where the schema checks asynchronously. */

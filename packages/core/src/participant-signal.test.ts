@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { SteppingEvent } from './event.ts'
 import { defineStep } from './step.ts'
+import type { StepContext } from './step.ts'
 import type { Participant } from './transaction-manager.ts'
 import { callOf, fakeApp, participantOf } from './testing/fake-app.ts'
 
@@ -70,6 +71,22 @@ describe('a step whose time is up', () => {
     await attempt
   })
 
+  it('finds its signal aborted also when it asks for it only then', async () => {
+    const late = defineStep({
+      name: 'Late',
+      timeoutMs,
+      run: async (context) => {
+        await new Promise((resolve) => setTimeout(resolve, timeoutMs + 1))
+        signals.push(context.signal)
+      },
+    })
+    participant = await participantOf(fakeApp({ steps: [late] }))
+    const attempt = participant.runStep(callOf(late))
+    await vi.advanceTimersByTimeAsync(timeoutMs + 1)
+    await attempt
+    expect(signals[0]?.reason).toMatchObject({ code: 'STEP_TIMEOUT' })
+  })
+
   it('fails as timed out when it obeys', async () => {
     const attempt = participant.runStep(callOf(obedient))
     await vi.advanceTimersByTimeAsync(timeoutMs)
@@ -115,6 +132,22 @@ describe('a step that ends in time', () => {
   it('leaves no timer behind', async () => {
     expect(await participant.runStep(callOf(brief))).toEqual({ done: true })
     expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+describe('what a step is given', () => {
+  it.each([
+    ['a copy', (context: StepContext) => ({ ...context })],
+    ['a proxy', (context: StepContext) => new Proxy(context, {})],
+    ['what inherits from it', (context: StepContext) => Object.create(context) as StepContext],
+  ])('has one signal, also in %s', async (_name, around) => {
+    const passing = defineStep({
+      name: 'Passing',
+      run: (context) => void signals.push(context.signal, around(context).signal, context.signal),
+    })
+    participant = await participantOf(fakeApp({ steps: [passing] }))
+    expect(await participant.runStep(callOf(passing))).toEqual({ done: true })
+    expect(new Set(signals).size).toBe(1)
   })
 })
 

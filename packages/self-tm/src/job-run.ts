@@ -158,7 +158,9 @@ export class JobRun {
     if (!participant.stepNames.includes(step.name)) {
       return await this.#end({ to: 'returned', inMs: unknownStepMs }, false)
     }
-    const outcome = await participant.runStep(new LeasedCall(this.#claim, this.#cursor, this.#lease))
+    const outcome = await participant.runStep(
+      new LeasedCall(this.#claim, this.#cursor, this.#lease),
+    )
     if (!outcome.done) return await this.#fail(step, outcome)
     const next = steps[this.#cursor + 1]
     if (next) {

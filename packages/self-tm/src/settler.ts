@@ -108,8 +108,8 @@ export class Settler {
       if (!store.isRefusal?.(error)) throw error
       this.#failures = 0
       if (batch.length === 1) {
-        const { sentAtMs, resolve } = batch[0]!
-        return resolve({ result: 'refused', reason: error, sentAtMs: sentAtMs! })
+        const [each] = batch
+        return each!.resolve({ result: 'refused', reason: error, sentAtMs: each!.sentAtMs! })
       }
       // One row that the store refuses fails its whole batch: written singly, only that one fails.
       for (const each of batch) await this.#write([each])

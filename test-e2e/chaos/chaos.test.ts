@@ -5,7 +5,7 @@ import type { Verdict } from '../matrix/judge.ts'
 import { playChaos } from './play.ts'
 
 /** In the tests a short time with one library of each product; `npx --yes pnpm@12 chaos` has all, for longer. */
-const { CHAOS_MINUTES = '0.4', CHAOS_SEED, CHAOS_CELLS } = process.env
+const { CHAOS_MINUTES = '0.3', CHAOS_SEED, CHAOS_CELLS } = process.env
 const durationMs = Number(CHAOS_MINUTES) * 60_000
 const seed = Number(CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 31))
 const wanted = cells.filter(({ name, library }) =>

@@ -13,6 +13,9 @@ const best = {
   failJobBatchDelay: 0,
 }
 
+/** Added by one transaction. */
+const atOnce = 500
+
 const addJob = "select graphile_worker.add_job('numbered', $1::json)"
 
 export const graphileWorker: Side = {
@@ -23,11 +26,15 @@ export const graphileWorker: Side = {
     await execute(url, createBusiness)
     await runMigrations({ connectionString: url, logger: silent })
   },
+  // In parts: in one transaction each job takes longer to add than the one before.
   fill: (url, jobs) =>
     execute(
       url,
-      `select count(graphile_worker.add_job('numbered', json_build_object('job', n, 'step', 0)))
-       from generate_series(0, ${jobs - 1}) n`,
+      ...Array.from({ length: Math.ceil(jobs / atOnce) }, (_, part) => {
+        const last = Math.min((part + 1) * atOnce, jobs) - 1
+        return `select count(graphile_worker.add_job('numbered', json_build_object('job', n, 'step', 0)))
+          from generate_series(${part * atOnce}, ${last}) n`
+      }),
       'vacuum analyze',
     ),
   clear: (url) => execute(url, 'truncate graphile_worker._private_jobs'),

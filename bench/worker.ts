@@ -30,9 +30,9 @@ const open = await side.open(order.url, {
 send({ type: 'opened' })
 await once(process, 'message')
 await open.close()
-send({ type: 'stopped', times: [...times], peakMb })
-process.disconnect()
+// A hundred thousand numbers take more than one write: what is not written at a disconnect is lost.
+send({ type: 'stopped', times: [...times], peakMb }, () => process.disconnect())
 
-function send(message: WorkerMessage): void {
-  process.send!(message)
+function send(message: WorkerMessage, onSent: () => void = () => {}): void {
+  process.send!(message, onSent)
 }

@@ -48,6 +48,8 @@ export function betterSqlite3(
       ),
   ) as [Idle<Connection>, Idle<Connection>]
 
+  let drizzle: Drizzle | undefined
+
   /** As the user's was opened, as far as that shows. */
   function again(): Connection {
     const Database = client.constructor as new (file: string) => Connection
@@ -74,20 +76,20 @@ export function betterSqlite3(
     async write(statements) {
       const connection = own(writer)
       if (statements.length === 1) return [run(connection, statements[0]!)]
-      connection.prepare('begin immediate').run()
+      prepared(connection, 'begin immediate').run()
       try {
         const results = statements.map((statement) => run(connection, statement))
-        connection.prepare('commit').run()
+        prepared(connection, 'commit').run()
         return results
       } finally {
-        if (connection.inTransaction) connection.prepare('rollback').run()
+        if (connection.inTransaction) prepared(connection, 'rollback').run()
       }
     },
     async begin() {
       // Not at the start, where apps on other databases would wait for it as well.
-      const drizzle = await import('drizzle-orm/better-sqlite3/session')
+      drizzle ??= await import('drizzle-orm/better-sqlite3/session')
       const connection = own(writer)
-      connection.prepare('begin immediate').run()
+      prepared(connection, 'begin immediate').run()
       return transactionOn(connection, db, drizzle)
     },
     // Written, but perhaps not synced: after a crash of the machine it may be there.
@@ -109,12 +111,12 @@ function transactionOn(
     }
     sent++
   }
-  const guarded = (prepared: Prepared): Prepared => ({
-    reader: prepared.reader,
-    run: (...values) => (send(), prepared.run(...values)),
-    get: (...values) => (send(), prepared.get(...values)),
-    all: (...values) => (send(), prepared.all(...values)),
-    raw: () => guarded(prepared.raw()),
+  const guarded = (statement: Prepared): Prepared => ({
+    reader: statement.reader,
+    run: (...values) => (send(), statement.run(...values)),
+    get: (...values) => (send(), statement.get(...values)),
+    all: (...values) => (send(), statement.all(...values)),
+    raw: () => guarded(statement.raw()),
   })
   const { schema, logger, cache } = session
   const Session = BetterSQLiteSession as unknown as new (...args: unknown[]) => unknown
@@ -134,13 +136,13 @@ function transactionOn(
       return run(connection, statement)
     },
     async commit() {
-      connection.prepare('commit').run()
+      prepared(connection, 'commit').run()
       over = true
     },
     async rollback() {
       if (over) return
       over = true
-      if (connection.inTransaction) connection.prepare('rollback').run()
+      if (connection.inTransaction) prepared(connection, 'rollback').run()
     },
   }
 }
@@ -161,11 +163,35 @@ function pragma(connection: Connection, text: string): unknown {
 }
 
 function run(connection: Connection, statement: Statement): SqlResult {
-  const prepared = connection.prepare(toText(statement, () => '?'))
+  const ready = prepared(connection, toText(statement, placeholder))
   const values = statement.values.map((value) => (typeof value === 'boolean' ? +value : value))
-  if (!prepared.reader) return { rows: [], affected: prepared.run(...values).changes }
-  const rows = prepared.all(...values) as Record<string, unknown>[]
+  if (!ready.reader) return { rows: [], affected: ready.run(...values).changes }
+  const rows = ready.all(...values) as Record<string, unknown>[]
   return { rows, affected: rows.length }
+}
+
+function placeholder(): string {
+  return '?'
+}
+
+const preparedOn = new WeakMap<Connection, Map<string, Prepared>>()
+
+/** More than this library's statements are: a text that changes all the time must not fill the memory. */
+const mostPrepared = 100
+
+/**
+ * A statement of this library, of which there are few; preparing one takes longer than running it. SQLite
+ * prepares it anew by itself where the tables have changed.
+ */
+function prepared(connection: Connection, text: string): Prepared {
+  let known = preparedOn.get(connection)
+  if (!known) preparedOn.set(connection, (known = new Map()))
+  let statement = known.get(text)
+  if (statement) return statement
+  statement = connection.prepare(text)
+  if (known.size >= mostPrepared) known.clear()
+  known.set(text, statement)
+  return statement
 }
 
 function fileOf(connection: Connection): string {

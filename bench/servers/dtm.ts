@@ -27,5 +27,7 @@ export async function startDtmServer(): Promise<Server> {
 
 async function readSettings(): Promise<string> {
   await using dtm = await startDtm()
-  return `DTM (${dtm.source}): one server, its transactions in the same PostgreSQL server as the app's database`
+  // Where it lies on this machine is nobody's business.
+  const [version] = dtm.source.split(' in ')
+  return `${version}: one server, its transactions in the same PostgreSQL server as the app's database`
 }

@@ -114,6 +114,31 @@ describe('a step that fails', () => {
     ])
   })
 
+  test.each([
+    ['to go on', 'advanced', ['A', 'B']],
+    ['to finish', 'finished', ['A']],
+  ] as const)(
+    'with the store refusing it %s parks the job, and nothing follows',
+    async (_what, to, steps) => {
+      const refusal = new Error('a trigger says no')
+      const { participant, memory, claimNew, run } = setUpRuns(
+        { A() {}, B() {} },
+        {
+          isRefusal: (error) => error === refusal,
+          async settle(settlements) {
+            if (settlements.some((each) => each.to === to)) throw refusal
+            return await memory.settle(settlements)
+          },
+        },
+      )
+      const { gid } = await claimNew(...steps).then((claim) => (run(claim), claim))
+      await settled()
+      expect(participant.begun).toEqual(['A'])
+      expect(await memory.find(gid)).toMatchObject({ state: 'parked' })
+      expect(participant.events).toEqual([{ type: 'job.parked', gid, step: 'A', error: refusal }])
+    },
+  )
+
   test('with an outcome that the store refuses parks the job, with words that it takes', async () => {
     const refusal = new Error('invalid byte sequence')
     const { memory, claimNew, run } = setUpRuns(

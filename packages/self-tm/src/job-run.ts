@@ -200,24 +200,50 @@ export class JobRun {
    * the renewed deadline counts from when it was sent.
    */
   async #goOn(ending: Ending): Promise<boolean> {
-    let settled = await this.#settle(ending)
-    if (settled.result === 'refused') settled = await this.#settle(refused(settled))
+    const settled = await this.#settle(ending)
     if (settled.result === 'saved') {
       this.#lease.extend(settled.sentAtMs)
       return true
     }
-    if (settled.result === 'lost') this.#reportLost()
+    if (settled.result === 'refused') await this.#park(settled.reason)
+    else this.#reportLost()
     return false
   }
 
-  /** Writes how the run ends. @returns `then`, or false if the lease was lost meanwhile. */
+  /** Writes how the run ends. @returns `then`, or false if it was not written: the lease was lost, or the store refused it. */
   async #end(ending: Ending, then = true): Promise<boolean> {
+    this.#beginEnding()
+    const { result, reason } = await this.#settle(ending)
+    if (result === 'saved') return then
+    if (result === 'refused') await this.#park(reason)
+    else if (ending.to !== 'returned') this.#reportLost()
+    return false
+  }
+
+  #beginEnding(): void {
+    if (this.#ending) return
     this.#ending = true
     this.#parts.onEnding(this)
-    let settled = await this.#settle(ending)
-    if (settled.result === 'refused') settled = await this.#settle(refused(settled))
-    if (settled.result === 'lost' && ending.to !== 'returned') this.#reportLost()
-    return settled.result === 'saved' && then
+  }
+
+  /** The store refuses what came of the step: a person has to see why, and words of our own it takes. */
+  async #park(reason: unknown): Promise<void> {
+    this.#beginEnding()
+    const why = describeError(reason)
+      .slice(0, 100)
+      .replaceAll(/[^ -~]/g, '?')
+    const error = `what came of it could not be stored (${why})`
+    const { result } = await this.#settle({ to: 'parked', error })
+    if (result === 'lost') return this.#reportLost()
+    // Refused once more: its lease runs out, and the job is claimed again.
+    if (result === 'refused') return
+    const { participant } = this.#parts
+    participant.report({
+      type: 'job.parked',
+      gid: this.gid,
+      step: this.#step,
+      error: toError(reason),
+    })
   }
 
   #settle(ending: Ending): Promise<Settled> {
@@ -225,9 +251,12 @@ export class JobRun {
     return this.#parts.settler.settle({ ...held, ...ending })
   }
 
+  get #step(): string {
+    return this.#claim.steps[this.#cursor]?.name ?? ''
+  }
+
   #reportLost(): void {
-    const step = this.#claim.steps[this.#cursor]?.name ?? ''
-    this.#parts.participant.report({ type: 'lease.lost', gid: this.gid, step })
+    this.#parts.participant.report({ type: 'lease.lost', gid: this.gid, step: this.#step })
   }
 }
 
@@ -259,15 +288,5 @@ class LeasedCall implements StepCall {
 
   get isStopped(): boolean {
     return this.#lease.lostBy !== undefined
-  }
-}
-
-/** The store refuses this very ending: a person has to see why, and words of our own it takes. */
-function refused({ reason }: Settled): Ending {
-  return {
-    to: 'parked',
-    error: `what came of it could not be stored (${describeError(reason)
-      .slice(0, 100)
-      .replaceAll(/[^ -~]/g, '?')})`,
   }
 }

@@ -26,8 +26,8 @@ export const selfTm: readonly Mutation[] = [
   {
     name: 'a lease’s holder trusts it for ever',
     file: 'packages/self-tm/src/lease.ts',
-    from: 'return !this.#lostBy && monotonicMs() < this.#deadline',
-    to: 'return !this.#lostBy',
+    from: 'return !this.#stop.reason && monotonicMs() < this.#deadline',
+    to: 'return !this.#stop.reason',
     test: {
       file: 'packages/self-tm/src/lease.test.ts',
       name: 'is not held after its deadline although the timer is late',

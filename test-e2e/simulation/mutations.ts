@@ -53,7 +53,7 @@ export const defects: readonly Defect[] = [
     ],
     'a step begins after the deadline': [
       'nobody holds a lease',
-      [lease, '!this.#lostBy && monotonicMs() < this.#deadline', '!this.#lostBy'],
+      [lease, '!this.#stop.reason && monotonicMs() < this.#deadline', '!this.#stop.reason'],
     ],
     'an attempt goes on after the deadline': [
       'beside an attempt',

@@ -176,9 +176,6 @@ function placeholder(): string {
 
 const preparedOn = new WeakMap<Connection, Map<string, Prepared>>()
 
-/** More than this library's statements are: a text that changes all the time must not fill the memory. */
-const mostPrepared = 100
-
 /**
  * A statement of this library, of which there are few; preparing one takes longer than running it. SQLite
  * prepares it anew by itself where the tables have changed.
@@ -187,10 +184,7 @@ function prepared(connection: Connection, text: string): Prepared {
   let known = preparedOn.get(connection)
   if (!known) preparedOn.set(connection, (known = new Map()))
   let statement = known.get(text)
-  if (statement) return statement
-  statement = connection.prepare(text)
-  if (known.size >= mostPrepared) known.clear()
-  known.set(text, statement)
+  if (!statement) known.set(text, (statement = connection.prepare(text)))
   return statement
 }
 

@@ -1,4 +1,10 @@
-import { describeRef, isSteppingError, SteppingError } from '@stepping/core'
+import {
+  barrierTaken,
+  barrierUndecided,
+  databaseChanged,
+  isSteppingError,
+  SteppingError,
+} from '@stepping/core'
 import type { Barrier, BarrierKey, DatabaseRef } from '@stepping/core'
 import type { Collections } from './collections.ts'
 import type { Command, Execute, Reply } from './command.ts'
@@ -24,23 +30,15 @@ export function mongoBarrier({ ref, collections, alone }: BarrierParts): Barrier
         execute(decideBarrier(collections, key, as)),
       )
       if (inserted) return
-      throw reason === 'rollback'
-        ? new SteppingError(
-            'BARRIER_DECIDED',
-            `Job ${key.gid} was decided as rolled back, because it was asked about before this transaction got here. Roll the transaction back and begin again with a new job.`,
-            { gid: key.gid },
-          )
-        : new SteppingError(
-            'JOB_DUPLICATE',
-            `A transaction with the gid ${key.gid} is committed already. Roll this transaction back; if the gid is a message's id, the message was handled.`,
-            { gid: key.gid },
-          )
+      throw barrierTaken(key.gid, reason)
     },
     async resolve(key) {
       const question = { ...decideBarrier(collections, key, 'rollback'), maxTimeMS: 2_000 }
       const { reason } = await asked(ref, key, () => alone((execute) => execute(question))).catch(
         (error: unknown) => {
-          throw isSteppingError(error) || !isUndecided(error) ? error : undecided(key.gid, error)
+          throw isSteppingError(error) || !isUndecided(error)
+            ? error
+            : barrierUndecided(key.gid, error)
         },
       )
       if (reason === 'msg') return 'committed'
@@ -104,18 +102,6 @@ async function asked(
       )
     }
     if (!isInvalidDocument(error)) throw error
-    throw new SteppingError(
-      'DATABASE_CHANGED',
-      `The database ${describeRef(ref)} is not the one that job ${gid} was stored with: its identity differs. Point the name at the right database; the job stays prepared.`,
-      { gid },
-    )
+    throw databaseChanged(ref, gid)
   }
-}
-
-function undecided(gid: string, cause: unknown): SteppingError {
-  return new SteppingError(
-    'BARRIER_UNDECIDED',
-    `Whether job ${gid} is committed cannot be said yet: its transaction is still open, or the database is busy. Ask again.`,
-    { gid, cause },
-  )
 }

@@ -1,11 +1,11 @@
 import {
+  assertClock,
   assertDatabaseName,
   describeError,
   describeRef,
   isSteppingError,
   printKind,
   pruneRows,
-  safeAge,
   SteppingError,
 } from '@stepping/core'
 import type {
@@ -253,12 +253,9 @@ class DriverDatabase implements MongoDatabase {
     return String((await readMeta(this.collections, this.run)).get('identity'))
   }
 
-  /**
-   * A server without a replica set has no transactions. A clock that is far off would make the
-   * guards refuse what is fresh, or accept what is late.
-   */
+  /** A server without a replica set has no transactions. */
   async #assertServer(): Promise<void> {
-    const before = Date.now()
+    const askedAt = Date.now()
     const { setName, msg, localTime } = await this.run({ hello: 1 })
     if (setName === undefined && msg !== 'isdbgrid') {
       throw new SteppingError(
@@ -266,13 +263,7 @@ class DriverDatabase implements MongoDatabase {
         `The MongoDB server of the database ${describeRef(this.ref)} at ${addressOf(this.#db)} is not part of a replica set, and so has no transactions. Start it with --replSet, and run rs.initiate() once: a replica set of one server will do.`,
       )
     }
-    const now = (localTime as Date).getTime()
-    const skew = Math.max(before - now, now - Date.now())
-    if (skew <= safeAge.clockSkewMs) return
-    throw new SteppingError(
-      'CLOCK_SKEW',
-      `The clocks of this machine and of the database ${describeRef(this.ref)} are ${Math.round(skew / 1_000)} s apart; at most ${safeAge.clockSkewMs / 1_000} s are safe. Set them by NTP.`,
-    )
+    assertClock(this.ref, askedAt, (localTime as Date).getTime())
   }
 
   async #reach<R>(work: () => Promise<R>): Promise<R> {

@@ -1,5 +1,6 @@
 import { SteppingError } from './errors.ts'
 import type { Deadlines } from './deadlines.ts'
+import { LateAbort } from './late-abort.ts'
 import { AttemptOnce, onceNotAwaited } from './once.ts'
 import { printValue } from './print-value.ts'
 import { describeIssues, isPending } from './standard-schema.ts'
@@ -46,9 +47,8 @@ class Attempt {
   readonly #call: StepCall
   readonly #resolve: (error: Error | undefined) => void
   readonly #begunAt = Date.now()
-  #timeout: SteppingError | undefined
-  /** Tells the step of its timeout. */
-  #time: AbortController | undefined
+  /** Its time is up. */
+  readonly #timeout = new LateAbort()
   #signal: AbortSignal | undefined
   #once: AttemptOnce | undefined
   #isOver = false
@@ -83,24 +83,25 @@ class Attempt {
     }
     deadlines.delete(this)
     // It timed out, however it ended then: an AbortError says less than the timeout.
-    this.#resolve(endedWith && (this.#timeout ?? endedWith))
+    this.#resolve(endedWith && (this.#timeout.reason ?? endedWith))
   }
 
   onDeadline(): void {
     const { deadlines } = this.#parts
     const { name, timeoutMs } = this.#step
     const { gid } = this.#call
-    if (this.#timeout) {
+    if (this.#timeout.reason) {
       this.#parts.report({ type: 'step.overran', gid, step: name })
-      return this.#resolve(this.#timeout)
+      return this.#resolve(this.#timeout.reason)
     }
     deadlines.set(this, performance.now() + Math.min(toObeyMs, timeoutMs))
-    this.#timeout = new SteppingError(
-      'STEP_TIMEOUT',
-      `Step ${name} did not end within ${timeoutMs} ms. Raise its timeoutMs, or pass its signal on to what it waits for.`,
-      { gid },
+    this.#timeout.abort(
+      new SteppingError(
+        'STEP_TIMEOUT',
+        `Step ${name} did not end within ${timeoutMs} ms. Raise its timeoutMs, or pass its signal on to what it waits for.`,
+        { gid },
+      ),
     )
-    this.#time?.abort(this.#timeout)
   }
 
   #contextOf(args: never): LazyContext {
@@ -120,10 +121,7 @@ class Attempt {
   }
 
   get signal(): AbortSignal {
-    if (this.#signal) return this.#signal
-    this.#time = new AbortController()
-    if (this.#timeout) this.#time.abort(this.#timeout)
-    return (this.#signal = AbortSignal.any([this.#call.signal, this.#time.signal]))
+    return (this.#signal ??= AbortSignal.any([this.#call.signal, this.#timeout.signal]))
   }
 
   #usedOnce(): AttemptOnce {

@@ -177,7 +177,7 @@ export class JobRun {
 
   async #fail(step: StepRecord, outcome: Failure): Promise<boolean> {
     const { participant } = this.#parts
-    if (isSteppingError(this.#lease.lostBy, 'LEASE_LOST')) {
+    if (isSteppingError(this.#lease.stoppedBy, 'LEASE_LOST')) {
       participant.report({ type: 'lease.lost', gid: this.gid, step: step.name })
     }
     if (outcome.interrupted) return await this.#end({ to: 'returned', inMs: 0 }, false)
@@ -287,6 +287,6 @@ class LeasedCall implements StepCall {
   }
 
   get isStopped(): boolean {
-    return this.#lease.lostBy !== undefined
+    return this.#lease.stoppedBy !== undefined
   }
 }

@@ -1,4 +1,4 @@
-import { SteppingError } from '@stepping/core'
+import { LateAbort, SteppingError } from '@stepping/core'
 import type { Deadlines } from '@stepping/core'
 import { monotonicMs } from './clock.ts'
 
@@ -14,9 +14,8 @@ export class Lease {
   readonly #gid: string
   readonly #leaseMs: number
   readonly #deadlines: Deadlines
+  readonly #stop = new LateAbort()
   #deadline = 0
-  #lostBy: SteppingError | undefined
-  #controller: AbortController | undefined
 
   /** @param deadlines Those of its process. */
   constructor(gid: string, leaseMs: number, sentAtMs: number, deadlines: Deadlines) {
@@ -26,26 +25,24 @@ export class Lease {
     this.extend(sentAtMs)
   }
 
-  /** Aborts when the lease is lost or the process is closing; steps get it. Made when one asks: few do. */
+  /** Aborts when the lease is lost or the process is closing; steps get it. */
   get signal(): AbortSignal {
-    this.#controller ??= new AbortController()
-    if (this.#lostBy) this.#controller.abort(this.#lostBy)
-    return this.#controller.signal
+    return this.#stop.signal
   }
 
   /** Why the step has to stop, once it has to. */
-  get lostBy(): SteppingError | undefined {
-    return this.#lostBy
+  get stoppedBy(): Error | undefined {
+    return this.#stop.reason
   }
 
   /** Asked before each step: timers come late when the process was busy or asleep. */
   get isHeld(): boolean {
-    return !this.#lostBy && monotonicMs() < this.#deadline
+    return !this.#stop.reason && monotonicMs() < this.#deadline
   }
 
   /** The store confirmed the lease by a request that was sent at this time. */
   extend(sentAtMs: number): void {
-    if (this.#lostBy) return
+    if (this.#stop.reason) return
     this.#deadline = Math.max(this.#deadline, sentAtMs + this.#leaseMs * usable)
     this.#deadlines.set(this, this.#deadline)
   }
@@ -69,8 +66,7 @@ export class Lease {
   /** What comes first counts. */
   abort(reason: SteppingError): void {
     this.end()
-    this.#lostBy ??= reason
-    this.#controller?.abort(this.#lostBy)
+    this.#stop.abort(reason)
   }
 
   end(): void {

@@ -1,9 +1,11 @@
 import {
+  assertClock,
   assertDatabaseName,
+  barrierTaken,
+  databaseChanged,
   describeError,
   describeRef,
   isSteppingError,
-  safeAge,
   SteppingError,
 } from '@stepping/core'
 import type {
@@ -18,7 +20,7 @@ import type { SqlDialect } from './dialect.ts'
 import { applyMigrations, readMeta, schemaError, versionError } from './migration.ts'
 import type { Meta, MigrationSet } from './migration.ts'
 import { pruneRows } from './prune.ts'
-import { databaseChanged, resolveBarrier } from './resolve.ts'
+import { resolveBarrier } from './resolve.ts'
 import { brand, isSqlContext } from './sql-database.ts'
 import type { CommittableSqlContext, SqlContext, SqlDatabase } from './sql-database.ts'
 import type {
@@ -194,17 +196,7 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
         if (found === 'changed') throw databaseChanged(this.ref, key.gid)
         if (found === 'expired') throw expired('BARRIER_EXPIRED', `Job ${key.gid}`, key.gid)
         const { rows } = await execute(dialect.readReason(tables, key.gid))
-        throw rows[0]?.['reason'] === 'rollback'
-          ? new SteppingError(
-              'BARRIER_DECIDED',
-              `Job ${key.gid} was decided as rolled back, because it was asked about before this transaction got here. Roll the transaction back and begin again with a new job.`,
-              { gid: key.gid },
-            )
-          : new SteppingError(
-              'JOB_DUPLICATE',
-              `A transaction with the gid ${key.gid} is committed already. Roll this transaction back; if the gid is a message's id, the message was handled.`,
-              { gid: key.gid },
-            )
+        throw barrierTaken(key.gid, rows[0]?.['reason'])
       },
       resolve: async (key) => await resolveBarrier(this, key),
     }
@@ -237,17 +229,10 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
     }
   }
 
-  /** A clock that is far off would make the guards refuse what is fresh, or accept what is late. */
   async #assertClock(execute: Execute): Promise<void> {
-    const before = Date.now()
+    const askedAt = Date.now()
     const { rows } = await execute(this.sqlDialect.readClock())
-    const now = Number(rows[0]?.['now'])
-    const skew = Math.max(before - now, now - Date.now())
-    if (skew <= safeAge.clockSkewMs) return
-    throw new SteppingError(
-      'CLOCK_SKEW',
-      `The clocks of this machine and of the database ${describeRef(this.ref)} are ${Math.round(skew / 1_000)} s apart; at most ${safeAge.clockSkewMs / 1_000} s are safe. Set them by NTP.`,
-    )
+    assertClock(this.ref, askedAt, Number(rows[0]?.['now']))
   }
 
   async #reach<R>(work: () => Promise<R>): Promise<R> {

@@ -1,5 +1,5 @@
-import { describeRef, SteppingError } from '@stepping/core'
-import type { BarrierKey, DatabaseRef } from '@stepping/core'
+import { barrierUndecided, databaseChanged, SteppingError } from '@stepping/core'
+import type { BarrierKey } from '@stepping/core'
 import type { SqlDialect } from './dialect.ts'
 import type { AnySqlDatabase } from './sql-database.ts'
 import type { Execute } from './statement.ts'
@@ -25,11 +25,11 @@ export async function resolveBarrier(
     timer = setTimeout(() => {
       if (phase !== 'waiting') return
       phase = 'given up'
-      reject(undecided(key.gid))
+      reject(barrierUndecided(key.gid))
     }, connectionWaitMs)
   })
   const ask = async (execute: Execute): ReturnType<SqlDialect['resolveBarrier']> => {
-    if (phase === 'given up') throw undecided(key.gid)
+    if (phase === 'given up') throw barrierUndecided(key.gid)
     phase = 'asking'
     return await dialect.resolveBarrier(tables, execute, key)
   }
@@ -50,25 +50,9 @@ export async function resolveBarrier(
       : databaseChanged(database.ref, key.gid)
   } catch (error) {
     if (!dialect.isUndecided(error)) throw error
-    throw undecided(key.gid, error)
+    throw barrierUndecided(key.gid, error)
   } finally {
     clearTimeout(timer)
     asked.catch(() => {}) // given up, it still ends some time
   }
-}
-
-function undecided(gid: string, cause?: unknown): SteppingError {
-  return new SteppingError(
-    'BARRIER_UNDECIDED',
-    `Whether job ${gid} is committed cannot be said yet: its transaction is still open, or the database is busy. Ask again.`,
-    cause === undefined ? { gid } : { gid, cause },
-  )
-}
-
-export function databaseChanged(ref: DatabaseRef, gid: string): SteppingError {
-  return new SteppingError(
-    'DATABASE_CHANGED',
-    `The database ${describeRef(ref)} is not the one that job ${gid} was stored with: its identity differs. Point the name at the right database; the job stays prepared.`,
-    { gid },
-  )
 }

@@ -55,7 +55,7 @@ export const core: readonly Mutation[] = [
     from: 'if (job.byHand || job.callerGid) await insertBarrier()',
     to: 'if (job.byHand) await insertBarrier()',
     test: {
-      file: 'packages/core/src/transaction.test.ts',
+      file: 'packages/core/src/transaction-gid.test.ts',
       name: 'that is enlisted with the gid of the caller writes the barrier that refuses a second one',
     },
   },
@@ -115,7 +115,7 @@ export const core: readonly Mutation[] = [
     from: 'if (!enlistment && job.callerGid) {',
     to: 'if (false as boolean) {',
     test: {
-      file: 'packages/core/src/transaction.test.ts',
+      file: 'packages/core/src/transaction-gid.test.ts',
       name: 'refuses a second one that but has a step, of which nothing is left',
     },
   },

@@ -108,6 +108,18 @@ export const selfTm: readonly Mutation[] = [
     },
   },
   {
+    name: 'the next step begins although the store refused the completion',
+    file: 'packages/self-tm/src/job-run.ts',
+    from: `if (settled.result === 'refused') await this.#park(settled.reason)
+    else`,
+    to: `if (settled.result === 'refused') return true
+    else`,
+    test: {
+      file: 'packages/self-tm/src/job-run.test.ts',
+      name: 'with the store refusing it to go on parks the job, and nothing follows',
+    },
+  },
+  {
     name: 'what was not written counts as written',
     file: 'packages/self-tm/src/store/was-written.ts',
     from: 'if (row.token !== settlement.token) return false',

@@ -1,3 +1,5 @@
+import { newGid } from '@stepping/core'
+import BetterSqlite3 from 'better-sqlite3'
 import { sql } from 'drizzle-orm'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { messagesOf } from './harness.ts'
@@ -218,6 +220,29 @@ describe('over a libSQL file', () => {
     })
     expect((await client.execute('select text from notes')).rows).toMatchObject([{ text: 'found' }])
   })
+})
+
+test('over better-sqlite3 each of its connections prepares a statement of this library once', async () => {
+  const open = await openMigrated(betterSqlite3)
+  const prepared: string[][] = []
+  const connect = (): BetterSqlite3.Database => {
+    const client = new BetterSqlite3(open.place)
+    const prepare = client.prepare.bind(client)
+    const texts: string[] = []
+    prepared.push(texts)
+    client.prepare = (text: string) => (texts.push(text), prepare(text))
+    return client
+  }
+  const orders = open.over({ connect })
+  const identity = await orders.identity()
+  for (const gid of [newGid(), newGid(), newGid()]) {
+    await orders.transaction(async (tx) => {
+      const key = { gid, notAfter: Date.now() + 60_000, identity }
+      await orders.barrier.insert(orders.context(tx), key)
+    })
+  }
+  expect(prepared.flat()).toContain('begin immediate')
+  for (const texts of prepared) expect(texts).toEqual([...new Set(texts)])
 })
 
 async function insert(on: OpenSqlite['db'] | Tx, text: string): Promise<unknown> {

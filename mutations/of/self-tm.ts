@@ -24,6 +24,16 @@ export const selfTm: readonly Mutation[] = [
     },
   },
   {
+    name: 'a submit reads all jobs of its app',
+    file: 'packages/self-tm/src/store/postgres/insert.ts',
+    from: "and state || '' = 'prepared'",
+    to: "and state = 'prepared'",
+    test: {
+      file: 'packages/self-tm/test/postgres-plans.test.ts',
+      name: 'a submit looks up its row, although its table was never analysed',
+    },
+  },
+  {
     name: 'a lease’s holder trusts it for ever',
     file: 'packages/self-tm/src/lease.ts',
     from: 'return !this.#stop.reason && monotonicMs() < this.#deadline',

@@ -1,15 +1,18 @@
 import { sqlJobStore } from '@stepping/self-tm'
-import type { JobStore } from '@stepping/self-tm'
+import type { Claim, JobStore, Settlement } from '@stepping/self-tm'
 import { sql } from '@stepping/sql'
 import type { AnySqlDatabase } from '@stepping/sql'
-import { expect, test } from 'vitest'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { Pool } from 'pg'
+import { expect, onTestFinished, test } from 'vitest'
+import { drizzlePostgres } from '../../adapter-drizzle/src/index.ts'
 import { ending, leaseMs, request } from '../../conformance/src/index.ts'
-import { jobOf } from './jobs.ts'
+import { jobOf, tiedJobOf } from './jobs.ts'
 import { usePostgres } from './postgres-store.ts'
 import type { PostgresStore } from './postgres-store.ts'
 import { replacing } from './replacing.ts'
 
-const { open } = usePostgres()
+const { open, pool } = usePostgres()
 
 const jobs = 2_000
 
@@ -59,13 +62,14 @@ async function claimAll(opened: PostgresStore) {
   return claims
 }
 
+const advanced = (claim: Claim): Settlement =>
+  ending(claim, { to: 'advanced', nextStep: 'B', leaseMs })
+
 test('endings look up each row, also where statistics say that no job has a lease', async () => {
   const opened = await open()
   const claims = await claimAll(opened)
   const { store, rows } = explaining(opened)
-  await store.settle(
-    claims.map((claim) => ending(claim, { to: 'advanced', nextStep: 'B', leaseMs })),
-  )
+  await store.settle(claims.map(advanced))
   expect(rows()).toBeLessThanOrEqual(3 * jobs)
 })
 
@@ -75,4 +79,93 @@ test('a heartbeat looks up each row, also where statistics say that no job has a
   const { store, rows } = explaining(opened)
   await store.renew(claims, leaseMs)
   expect(rows()).toBeLessThanOrEqual(3 * jobs)
+})
+
+test.for([
+  { when: 'although its table was never analysed', analyse: [] },
+  {
+    when: 'also where statistics say that no job is prepared',
+    analyse: [
+      "update $job set state = 'finished'",
+      'vacuum analyze $job',
+      "update $job set state = 'prepared'",
+    ],
+  },
+])('a submit looks up its row, $when', async ({ analyse }) => {
+  const opened = await open()
+  const job = tiedJobOf(['A'], { gid: 'job-0' })
+  await opened.store.prepare(job)
+  await opened.query(
+    `insert into $job (gid, app, state, steps, next_step, keep, due_at, database)
+     select 'job-' || n, app, state, steps, next_step, keep, due_at, database from $job, generate_series(1, $1::int) n`,
+    [jobs - 1],
+  )
+  for (const statement of analyse) await opened.query(statement)
+  const { store, rows } = explaining(opened)
+  // It is submitted, but the store reads only how that was done.
+  await expect(store.submit(job)).rejects.toMatchObject({ code: 'JOB_UNKNOWN' })
+  expect(await opened.stored('job-0')).toMatchObject({ state: 'submitted' })
+  expect(rows()).toBeLessThanOrEqual(3)
+})
+
+/** The same store over one connection, which prepares its statements, and what of the jobs' rows it has read. */
+function preparing({ schema }: PostgresStore) {
+  const single = new Pool({ ...pool().options, max: 1 })
+  onTestFinished(() => single.end())
+  const store = sqlJobStore(
+    drizzlePostgres(drizzle(single), { name: 'orders', schema, prepare: true }),
+  )
+  const read = async (): Promise<number> => {
+    await single.query('select pg_stat_force_next_flush()')
+    const { rows } = await single.query<{ read: string }>(
+      `select seq_tup_read + idx_tup_fetch as read from pg_stat_user_tables where schemaname = $1 and relname = 'job'`,
+      [schema],
+    )
+    return Number(rows[0]!.read)
+  }
+  return {
+    store,
+    reading: async (work: () => Promise<unknown>): Promise<number> => {
+      const before = await read()
+      await work()
+      return (await read()) - before
+    },
+  }
+}
+
+test('plans that a connection made while there were hardly any jobs look up each row of many', async () => {
+  const { query, ...opened } = await open()
+  const { store, reading } = preparing({ query, ...opened })
+  /** What a store does to jobs that one of the statements made, and how many rows that has read. */
+  const run = async (count: number) => {
+    const tied = tiedJobOf(['A', 'B'])
+    await store.prepare(tied)
+    await query(
+      `insert into $job (gid, app, state, steps, next_step, keep, due_at)
+       select gen_random_uuid(), app, 'submitted', steps, next_step, false, now() from $job, generate_series(2, $1::int)
+       where gid = $2`,
+      [count, tied.gid],
+    )
+    const submit = await reading(() => store.submit(tied))
+    let claims: readonly Claim[] = []
+    const claim = await reading(
+      async () => ({ claims } = await store.claim(request({ limit: count }))),
+    )
+    expect(claims).toHaveLength(count)
+    const renew = await reading(() => store.renew(claims, leaseMs))
+    const settle = await reading(() => store.settle(claims.map(advanced)))
+    const again = claims.map((each) => ({ ...each, cursor: each.cursor + 1 }))
+    const finish = await reading(() =>
+      store.settle(again.map((each) => ending(each, { to: 'finished' }))),
+    )
+    return { submit, claim, renew, settle, finish }
+  }
+  // A plan for any values is made by the sixth time; when the table is vacuumed, by the next.
+  for (let time = 0; time < 8; time++) await run(2)
+  await query('delete from $job')
+  await query('vacuum analyze $job')
+  for (let time = 0; time < 3; time++) await run(2)
+  const { submit, ...each } = await run(jobs)
+  expect(submit).toBeLessThanOrEqual(1)
+  expect(Math.max(...Object.values(each))).toBeLessThanOrEqual(4 * jobs)
 })

@@ -62,7 +62,11 @@ export function claimJobs(tables: Tables, request: ClaimRequest): Statement {
     select null, null, null, null, null, null, null, null, (select min(in_ms) from upcoming where in_ms <= ${lookAheadMs ?? 0}::float8)::float8, (select json_agg(next_step) from stuck)::text`
 }
 
-/** Locked in the order of their gids, and looked up one by one, as `settleJobs` does and says why. */
+/**
+ * Locked in the order of their gids, and looked up one by one, as `settleJobs` does and says why. Then found by
+ * their gids again, and not by their places: what the operator did to a job meanwhile must not cost it its
+ * lease. An array is looked up in the index, a join may not be.
+ */
 export function renewLeases(
   tables: Tables,
   held: readonly HeldLease[],
@@ -83,6 +87,6 @@ export function renewLeases(
       where held.token = h.token
     )
     update ${job} j set lease_until = clock_timestamp() + ${leaseMs}::float8 * interval '1 ms'
-    from mine where j.gid = mine.gid
+    where j.gid = any(array(select gid from mine))
     returning j.gid`
 }

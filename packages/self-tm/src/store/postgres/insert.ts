@@ -54,7 +54,13 @@ export const insertLast: InsertLast = {
   },
 }
 
-/** Moves a prepared job on; no row when it is not prepared (any more). */
+/**
+ * Moves a prepared job on; no row when it is not prepared (any more).
+ *
+ * The row is found by its gid and nothing else. Of `state = 'prepared'` the planner may believe that few
+ * rows are, as in a table that it has no statistics of, and read all of the app's in job_due instead; no index
+ * is for an expression.
+ */
 export function submitPrepared(tables: Tables, job: JobRecord, lease?: LeaseRequest): Statement {
   const { app, steps, database } = contentOf(job)
   return sql`
@@ -62,7 +68,7 @@ export function submitPrepared(tables: Tables, job: JobRecord, lease?: LeaseRequ
       lease_token = lease_token + 1, lease_owner = ${lease?.owner ?? null}::text,
       lease_until = clock_timestamp() + ${lease?.leaseMs ?? null}::float8 * interval '1 ms'
     from (select ${durableCommit} as durable) guard
-    where gid = ${job.gid}::text and state = 'prepared' and app = ${app}::text and steps = ${steps}::text
+    where gid = ${job.gid}::text and state || '' = 'prepared' and app = ${app}::text and steps = ${steps}::text
       and database is not distinct from ${database}::text and durable is not null
     returning lease_token`
 }

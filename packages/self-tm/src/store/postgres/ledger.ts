@@ -51,14 +51,17 @@ export function retryJob(tables: Tables, gid: string): Statement {
     returning gid`
 }
 
-/** The new token refuses whatever an attempt that lost its lease may still write. */
+/**
+ * The new token refuses whatever an attempt that lost its lease may still write. The row is found as
+ * `submitPrepared` does and says why.
+ */
 export function endJob(tables: Tables, seen: JobView, as: 'cancelled' | 'rolledBack'): Statement {
   const done = seen.steps.filter((step) => step.done).length
   return sql`
     update ${tables.table('job')} set state = ${as}::text, finished_at = clock_timestamp(), next_step = null,
       lease_token = lease_token + 1, lease_owner = null, lease_until = null
     from (select ${durableCommit} as durable) guard
-    where gid = ${seen.gid}::text and state = ${seen.state}::text and cursor = ${done}::int
+    where gid = ${seen.gid}::text and state || '' = ${seen.state}::text and cursor = ${done}::int
       and (lease_until is null or lease_until <= clock_timestamp()) and durable is not null
     returning gid`
 }

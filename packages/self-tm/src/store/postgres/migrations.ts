@@ -7,8 +7,10 @@ export const migrations: MigrationSet = {
     {
       version: 1,
       statements: ({ table }) => [
-        // Claims and completions touch no indexed column, so with room left in each page they are
-        // heap-only updates: no index entry, little to vacuum.
+        // The table keeps the pages that it once had, and has more than a few from the beginning: a plan
+        // that a connection makes of a prepared statement while there are no jobs would else read all of
+        // a small table, once for each job of a batch, and go on so when a million wait in it, until it is
+        // analysed.
         sql`
 create table ${table('job')} (
   gid text collate "C" primary key,
@@ -28,7 +30,16 @@ create table ${table('job')} (
   last_error text,
   created_at timestamptz not null default clock_timestamp(),
   finished_at timestamptz
-) with (fillfactor = 50)`,
+) with (fillfactor = 10, vacuum_truncate = off)`,
+        sql`
+insert into ${table('job')} (gid, app, state, steps, due_at, keep)
+select n, '', '', repeat('a row for each page', 50), now(), false from generate_series(1, 64) n`,
+        sql`
+delete from ${table('job')}`,
+        // Claims and completions touch no indexed column, so with room left in each page they are
+        // heap-only updates: no index entry, little to vacuum.
+        sql`
+alter table ${table('job')} set (fillfactor = 50)`,
         sql`
 create index job_due on ${table('job')} (app, due_at) where state in ('prepared', 'submitted')`,
         // Apart from job_due, where parked jobs would stand at the front of every claim.

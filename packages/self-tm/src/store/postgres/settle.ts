@@ -9,8 +9,8 @@ import type { Settlement } from '../job-store.ts'
  *
  * Rows are locked in the order of their gids: two batches that share two rows in two orders would
  * deadlock. Each is looked up by its gid, in a lateral query that the planner cannot take apart: after
- * an ANALYZE that saw no lease it would expect none, and compare every row with every ending. It stays
- * where it is, and is written there. One that was written to after this statement's first look, such
+ * an ANALYZE that saw no lease it would expect none, and compare every row with every ending. (Of the state as
+ * it is, see `submitPrepared`.) It stays where it is, and is written there. One that was written to after this statement's first look, such
  * as by a renewal, was moved by that: it is not seen there, and left for another try. A pending
  * `retry_now` outlives a failure, and a repeat of `submitted`: the operator's word is newer.
  */
@@ -32,7 +32,7 @@ export function settleJobs(
       cross join lateral (
         select j.ctid as place, j.keep from ${job} j
         where j.gid = e.gid and j.lease_token = e.token and j.cursor = e.cursor
-          and j.lease_until is not null and (j.state = 'prepared' or j.state = 'submitted' and e.to <> 'submitted')
+          and j.lease_until is not null and (j.state || '' = 'prepared' or j.state || '' = 'submitted' and e.to <> 'submitted')
         for update
       ) held
       cross join guard where durable is not null
@@ -70,7 +70,7 @@ export function settleJobs(
           else j.last_error end,
         finished_at = case when e.to in ('finished', 'rolledBack') then clock_timestamp() end
       from ended e
-      where j.ctid = e.place and (e.to <> 'finished' or e.keep)
+      where j.ctid = any(array(select place from ended where "to" <> 'finished' or keep)) and j.ctid = e.place
       returning j.gid
     )
     select gid from deleted union all select gid from changed`

@@ -26,6 +26,7 @@ export default defineConfig({
   test: {
     // Files share a process, which loads each library once: half the time of all tests would be that.
     isolate: false,
+    execArgv: [`--import=${new URL('test-support/src/drizzle-loading.ts', import.meta.url).href}`],
     sequence: { sequencer: PatientFirst },
     projects: [
       {

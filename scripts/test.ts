@@ -21,7 +21,12 @@ const counts = { passed: 0, failed: 0, skipped: 0 }
 const folder = await mkdtemp(join(tmpdir(), 'stepping-test-'))
 const matrixReport = join(folder, 'matrix')
 const servers: TakenServer[] = []
-const environment: Record<string, string> = { DO_NOT_TRACK: '1', MATRIX_REPORT: matrixReport }
+const environment: Record<string, string> = {
+  DO_NOT_TRACK: '1',
+  MATRIX_REPORT: matrixReport,
+  // Hundreds of processes load the same libraries.
+  NODE_COMPILE_CACHE: join(tmpdir(), 'stepping-compile-cache'),
+}
 try {
   const serversAreThere = phase('servers', takeServers)
   await Promise.all([testOnServers(serversAreThere), useProcessors(serversAreThere)])

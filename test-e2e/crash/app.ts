@@ -1,8 +1,6 @@
-import { drizzlePostgres } from '@stepping/adapter-drizzle'
+import { pg } from '@stepping/adapter-pg'
 import { createStepping, defineStep, unchecked } from '@stepping/core'
 import { selfTm, sqlJobStore } from '@stepping/self-tm'
-import { sql } from 'drizzle-orm'
-import { drizzle } from 'drizzle-orm/node-postgres'
 import { Pool } from 'pg'
 import { crashingDatabase, crashingStore } from './crash-points.ts'
 import type { CrashPoint } from './crash-points.ts'
@@ -19,7 +17,7 @@ export interface AppEnvironment {
   CRASH?: CrashPoint
   /** How many orders to place, each in a transaction. */
   PLACE?: string
-  /** Commits by Drizzle's own transaction, with prepare inside and submit after it. */
+  /** Commits by itself, with prepare inside and submit after it. */
   BY_HAND?: string
   /** Without a transaction: the job alone, and no order. */
   ALONE?: string
@@ -34,16 +32,16 @@ export interface AppEnvironment {
   ENQUEUE_ONLY?: string
 }
 
+const insertOrder = 'insert into orders (id, gid) values ($1, $2)'
 const env = process.env as unknown as AppEnvironment
 const point = env.CRASH ?? 'none'
 const pool = new Pool({ connectionString: env.ORDERS_URL })
 const effects = openPool(env.ORDERS_URL)
-const db = drizzle(pool)
-const orders = crashingDatabase(drizzlePostgres(db, { name: 'orders' }), point)
+const orders = crashingDatabase(pg(pool, { name: 'orders' }), point)
 const sameDatabase = env.STORE_URL === env.ORDERS_URL
 const store = sameDatabase
   ? orders
-  : drizzlePostgres(drizzle(new Pool({ connectionString: env.STORE_URL })), { name: 'jobs' })
+  : pg(new Pool({ connectionString: env.STORE_URL }), { name: 'jobs' })
 
 function recordingStep(name: string) {
   return defineStep({
@@ -62,7 +60,7 @@ function recordingStep(name: string) {
       }
       if (env.STEP_MS) await new Promise((resolve) => setTimeout(resolve, Number(env.STEP_MS)))
       await once(orders, async (tx) => {
-        await tx.execute(sql`insert into ledger (gid, step) values (${gid}, ${name})`)
+        await tx.query('insert into ledger (gid, step) values ($1, $2)', [gid, name])
       })
       await effects.query('update effects set ended_at = clock_timestamp() where id = $1', [
         began.rows[0].id,
@@ -100,19 +98,21 @@ console.log('placed')
 
 async function place(order: number): Promise<void> {
   await stepping.transaction(orders, async (tx, job) => {
-    await tx.execute(sql`insert into orders (id, gid) values (${order}, ${job.gid})`)
+    await tx.query(insertOrder, [order, job.gid])
     for (const step of steps) job.addStep(step, { order })
     if (env.ROLL_BACK) throw new Error('the customer changed her mind')
   })
 }
 
 async function placeByHand(order: number): Promise<void> {
-  await db.transaction(async (tx) => {
-    const job = stepping.createJob(orders.context(tx))
-    for (const step of steps) job.addStep(step, { order })
-    await tx.execute(sql`insert into orders (id, gid) values (${order}, ${job.gid})`)
-    await job.prepareAndInsertBarrier()
-  })
+  const tx = await pool.connect()
+  await tx.query('begin')
+  const job = stepping.createJob(orders.context(tx))
+  for (const step of steps) job.addStep(step, { order })
+  await tx.query(insertOrder, [order, job.gid])
+  await job.prepareAndInsertBarrier()
+  await tx.query('commit')
+  tx.release()
 }
 
 async function startAlone(order: number): Promise<void> {

@@ -1,9 +1,8 @@
-import { drizzlePostgres } from '@stepping/adapter-drizzle'
+import { pg } from '@stepping/adapter-pg'
 import { freshDatabase, runChild } from '@stepping/test-support'
 import type { Child } from '@stepping/test-support'
 import { createStepping } from '@stepping/core'
 import { selfTm } from '@stepping/self-tm'
-import { drizzle } from 'drizzle-orm/node-postgres'
 import { onTestFinished } from 'vitest'
 import type { AppEnvironment } from './app.ts'
 import { openPool } from './open-pool.ts'
@@ -53,9 +52,8 @@ export async function openScene(serverUrl: string, path: Path, label: string): P
     create table ledger (gid text not null, step text not null);
     create table effects (id serial primary key, gid text not null, step text not null, pid int not null,
       attempt int not null, began_at timestamptz not null default clock_timestamp(), ended_at timestamptz)`)
-  const ordersDatabase = drizzlePostgres(drizzle(pool), { name: 'orders' })
-  const storeDatabase =
-    path === 'outbox' ? ordersDatabase : drizzlePostgres(drizzle(storePool), { name: 'jobs' })
+  const ordersDatabase = pg(pool, { name: 'orders' })
+  const storeDatabase = path === 'outbox' ? ordersDatabase : pg(storePool, { name: 'jobs' })
   await using stepping = createStepping({
     app: 'shop',
     tm: selfTm({ database: storeDatabase }),

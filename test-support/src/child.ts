@@ -32,6 +32,11 @@ export interface Child {
   kill(signal?: NodeJS.Signals): void
 }
 
+const sourceFlags = [
+  '--conditions=@stepping/source',
+  `--import=${new URL('drizzle-loading.ts', import.meta.url).href}`,
+]
+
 /** Many short processes run the same sources: compiled once, each starts in half the time. */
 const compileCache = join(tmpdir(), 'stepping-compile-cache')
 
@@ -41,7 +46,7 @@ const compileCache = join(tmpdir(), 'stepping-compile-cache')
  */
 export function runChild(script: string | URL, options: ChildOptions = {}): Child {
   const file = script instanceof URL ? fileURLToPath(script) : script
-  const flags = ['--conditions=@stepping/source', ...(options.nodeOptions ?? [])]
+  const flags = [...sourceFlags, ...(options.nodeOptions ?? [])]
   const child = spawn(process.execPath, [...flags, file, ...(options.args ?? [])], {
     env: { NODE_COMPILE_CACHE: compileCache, ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

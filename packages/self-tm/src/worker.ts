@@ -1,5 +1,6 @@
 import { Deadlines, endsWithin, hint } from '@stepping/core'
 import type { Participant } from '@stepping/core'
+import { ClaimedAhead } from './claimed-ahead.ts'
 import { monotonicMs } from './clock.ts'
 import { answeredWithin } from './deadline.ts'
 import { JobRun } from './job-run.ts'
@@ -41,11 +42,17 @@ export class Worker {
   readonly #runParts: JobRunParts
   readonly #health: StoreHealth
   readonly #wakeUp = new WakeUp()
+  /** How many jobs one claim asks for, unless they may wait for slots. In halves: while the jobs of one run, the next ones are claimed. */
+  readonly #batch: number
+  readonly #ahead: ClaimedAhead
   readonly #reportedSteps = new Set<string>()
   #unknownSteps: readonly string[] = []
   #reserved = 0
   /** Of the runs, those that are over but for the writing of that. */
   #ending = 0
+  /** How many runs have given their slots back. */
+  #ended = 0
+  #filling = false
   #closing = false
   #loop: Promise<void> = Promise.resolve()
   #heartbeat: NodeJS.Timeout | undefined
@@ -53,6 +60,12 @@ export class Worker {
   constructor(options: WorkerOptions) {
     this.#options = options
     this.#health = new StoreHealth(options.participant)
+    this.#batch = Math.ceil(options.concurrency / 2)
+    this.#ahead = new ClaimedAhead(
+      this.#batch,
+      options.concurrency,
+      (claim) => void this.#giveBack(claim, 0),
+    )
     this.#settler = new Settler({
       answerMs: options.leaseMs,
       store: options.store,
@@ -63,8 +76,12 @@ export class Worker {
     })
     const { store, participant, leaseMs } = options
     const deadlines = new Deadlines()
-    const onEnding = (): void => this.#freeing(() => this.#ending++)
-    const onOver = (run: JobRun): void => this.#ended(run)
+    const onEnding = (): void =>
+      this.#freeing(() => {
+        this.#ended++
+        this.#ending++
+      })
+    const onOver = (run: JobRun): void => this.#over(run)
     const settler = this.#settler
     this.#runParts = { store, participant, leaseMs, settler, deadlines, onEnding, onOver }
   }
@@ -107,6 +124,7 @@ export class Worker {
    */
   async close(): Promise<void> {
     this.#closing = true
+    this.#ahead.close()
     for (const run of this.#runs.values()) run.drain()
     this.#wakeUp.wake()
     await endsWithin(this.#loop, this.#options.drainMs)
@@ -120,12 +138,10 @@ export class Worker {
   }
 
   async #poll(): Promise<void> {
-    const { pollMs, concurrency } = this.#options
-    // In halves: while the jobs of one run, the next ones are claimed.
-    const batch = Math.ceil(concurrency / 2)
+    const { pollMs } = this.#options
     let backlog = false
     while (!this.#closing) {
-      const limit = Math.min(this.#free(), batch)
+      const limit = this.#claimable()
       let waitMs = pollMs
       // A job whose end waits to be written has to be ended first: its lease may have run out, and
       // claimed again, here or elsewhere, it would repeat a step that is done.
@@ -136,13 +152,13 @@ export class Worker {
           const again = backlog || found === limit
           backlog = found === limit
           waitMs = again ? 0 : Math.min(pollMs, Math.max(nextInMs ?? pollMs, shortestWaitMs))
-          if (backlog && this.#free() >= batch) continue
+          if (backlog && this.#free() >= this.#batch) continue
         } catch (error) {
           this.#health.failed('claim', error)
           waitMs = this.#health.retryInMs('claim')
         }
       } else if (limit <= 0) this.#health.notNeeded('claim')
-      await this.#wakeUp.wait(waitMs)
+      if (waitMs > 0) await this.#wakeUp.wait(waitMs)
       // Runs that ended together free their slots before the next look, which then fills them all; and
       // at the close what was claimed last is given back.
       await turn()
@@ -164,24 +180,55 @@ export class Worker {
       // With a backlog there is nothing to wait for, and looking ahead would be wasted.
       ...(backlog ? {} : { lookAheadMs: pollMs }),
     }
+    const endedBefore = this.#ended
+    const mayWait = this.#ahead.isOpen
     const claimed = await answeredWithin(leaseMs, store.claim(request))
     this.#health.answered('claim')
-    this.#beginSoon(claimed.claims, sentAtMs)
+    this.#ahead.pace(this.#ended - endedBefore)
+    this.#beginSoon(claimed.claims, sentAtMs, mayWait)
     if (claimed.unknownSteps) this.#reportUnknown(claimed.unknownSteps)
     return { found: claimed.claims.length, nextInMs: claimed.nextInMs }
   }
 
-  /** In a turn of the event loop of their own, before which the next claim is sent. */
-  #beginSoon(claims: readonly Claim[], sentAtMs: number): void {
+  /**
+   * In a turn of the event loop of their own, before which the next claim is sent.
+   *
+   * @param mayWait Whether more may have been claimed than there are slots.
+   */
+  #beginSoon(claims: readonly Claim[], sentAtMs: number, mayWait: boolean): void {
     if (claims.length === 0) return
     this.#reserved += claims.length
     setImmediate(() => {
       this.#reserved -= claims.length
+      if (mayWait && !this.#closing) {
+        this.#ahead.add(claims, sentAtMs)
+        return this.#fill()
+      }
       for (const claim of claims) {
         // The app began to close, or its own jobs took the slots, while the claim was under way.
         const fits = this.#free() > 0 || this.#runs.has(claim.gid)
         void (fits ? this.#begin(claim, sentAtMs, true) : this.#giveBack(claim, 0))
       }
+    })
+  }
+
+  /** With those that wait for slots. */
+  #fill(): void {
+    while (this.#free() > 0) {
+      const next = this.#ahead.take()
+      if (!next) break
+      this.#begin(...next, true)
+    }
+    if (this.#claimable() > 0) this.#wakeUp.wake()
+  }
+
+  /** In a turn of its own: for all slots that became free in this one. */
+  #fillSoon(): void {
+    if (this.#filling) return
+    this.#filling = true
+    setImmediate(() => {
+      this.#filling = false
+      this.#fill()
     })
   }
 
@@ -209,9 +256,10 @@ export class Worker {
     this.#run(claim, sentAtMs, proven)
   }
 
-  #ended(run: JobRun): void {
+  #over(run: JobRun): void {
     this.#freeing(() => {
       if (run.isEnding) this.#ending--
+      else this.#ended++
       this.#runs.delete(run.gid)
     })
     // A finished job leaves nothing to look for but what waited for its slot; any other one may
@@ -256,11 +304,21 @@ export class Worker {
     return this.#options.concurrency - (this.#runs.size - ending) - this.#reserved
   }
 
+  /** How many jobs to claim now. */
+  #claimable(): number {
+    if (this.#closing) return 0
+    const { room } = this.#ahead
+    const most = room > 0 ? this.#options.concurrency : this.#batch
+    return Math.min(this.#free() + room, most)
+  }
+
   /** What frees a slot: there may be a job that waited for it. */
   #freeing(free: () => void): void {
     const wasFull = this.#free() <= 0
     free()
-    if (wasFull && this.#free() > 0) this.#wakeUp.wake()
+    if (!wasFull || this.#free() <= 0) return
+    if (this.#ahead.isEmpty) this.#wakeUp.wake()
+    else this.#fillSoon()
   }
 
   #reportUnknown(steps: readonly string[]): void {

@@ -1,0 +1,83 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { jobOf } from '../test/jobs.ts'
+import { counting, leaseMs, pause, setUpWorker } from '../test/work.ts'
+import type { WorkerParts } from '../test/work.ts'
+import { memoryJobStore } from './store/memory-job-store.ts'
+import type { JobStore } from './store/job-store.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+const concurrency = 40
+const jobs = 400
+const claimMs = 2
+/** On average; they do not all end together. */
+const stepMs = 5
+
+/** A worker with this many jobs that are quick, and then slow ones. */
+async function setUpMany(quick = jobs) {
+  const memory = memoryJobStore()
+  for (let n = 0; n < jobs; n++) await memory.submit(jobOf(['A']))
+  let begun = 0
+  const step = counting(async () => {
+    const nth = begun++
+    await pause(nth < quick ? stepMs - 2 + (nth % 5) : 60_000)
+  })
+  let answered = 0
+  const claim: JobStore['claim'] = async (request) => {
+    const claimed = await memory.claim(request)
+    await pause(claimMs)
+    answered += claimed.claims.length
+    return claimed
+  }
+  const parts = setUpWorker({ A: step }, { memory, replaced: { claim }, concurrency })
+  return { ...parts, step, waiting: () => answered - begun }
+}
+
+/** How many jobs another process could have now. */
+async function left({ memory }: Pick<WorkerParts, 'memory'>): Promise<number> {
+  const request = { app: 'shop', owner: 'other', leaseMs, limit: jobs, stepNames: ['A'] }
+  return (await memory.claim(request)).claims.length
+}
+
+test('where many jobs end while a claim is answered, the next ones wait for slots, and not slots for them', async () => {
+  const { participant, step, waiting } = await setUpMany()
+  const waited: number[] = []
+  for (let ms = 0; ms < (jobs / concurrency) * stepMs - 3; ms++) {
+    await vi.advanceTimersByTimeAsync(1)
+    waited.push(waiting())
+  }
+  // Otherwise what was claimed begins at once.
+  expect(waited.some((n, at) => Math.min(n, waited[at + 1] ?? 0, waited[at + 2] ?? 0) > 0)).toBe(
+    true,
+  )
+  expect(Math.max(...waited)).toBeLessThanOrEqual(concurrency)
+  expect(step.most).toBe(concurrency)
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(participant.eventsOf('job.finished')).toHaveLength(jobs)
+})
+
+test('where few do, nothing is claimed that has no slot', async () => {
+  const parts = await setUpMany(0)
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(await left(parts)).toBe(jobs - concurrency)
+})
+
+test('what was claimed for slots that are not free soon goes back', async () => {
+  const quick = jobs / 2
+  const parts = await setUpMany(quick)
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(parts.step.now).toBe(concurrency)
+  expect(await left(parts)).toBe(jobs - quick - concurrency)
+})
+
+test('at the close it goes back at once', async () => {
+  const parts = await setUpMany()
+  await vi.advanceTimersByTimeAsync(4 * stepMs)
+  const closed = parts.worker.close()
+  await vi.advanceTimersByTimeAsync(2 * stepMs)
+  await closed
+  const done = parts.participant.eventsOf('job.finished').length
+  expect(done).toBeLessThan(jobs - concurrency)
+  expect(await left(parts)).toBe(jobs - done)
+})

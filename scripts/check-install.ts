@@ -22,7 +22,8 @@ import type { Parts, Versions } from './install/try-install.ts'
 const atOnce = 2
 
 const words = process.argv.slice(2)
-const folder = await mkdtemp(join(tmpdir(), 'stepping-install-'))
+// On the disk of pnpm's store, if that is known: what is installed is then linked, and not copied.
+const folder = await mkdtemp(join(process.env['INSTALL_FOLDER'] ?? tmpdir(), 'stepping-install-'))
 await using servers = new Servers()
 try {
   const packed = await packAll(folder)

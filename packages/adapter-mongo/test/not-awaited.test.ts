@@ -8,7 +8,7 @@ import { paths, startApp, storeOf } from './app.ts'
 import { newKey, open, order } from './harness.ts'
 import type { Harness } from './harness.ts'
 
-const rounds = 300
+const rounds = 50
 
 const drivers = [
   ['newest', newest],

@@ -78,7 +78,7 @@ export class ClaimedAhead {
 
   /** Gives back all that wait. */
   close(): void {
-    for (const batch of [...this.#batches]) this.#giveUp(batch)
+    for (const batch of this.#batches) this.#giveUp(batch)
   }
 
   #giveUp(batch: Batch): void {

@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm, statfs } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, statfs } from 'node:fs/promises'
 import { freemem, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { takeDtm, takeMongo, takeMysql, takePostgres } from '@stepping/test-support'
@@ -20,6 +20,8 @@ const failedPhases: string[] = []
 const counts = { passed: 0, failed: 0, skipped: 0 }
 const disk = tmpdir()
 const folder = await mkdtemp(join(await temporaryRoot(), 'stepping-test-'))
+// Servers that refuse to run as root run as somebody else, in folders of their own in it.
+await chmod(folder, 0o711)
 // Servers that this process starts, too.
 process.env['TMPDIR'] = folder
 const matrixReport = join(folder, 'matrix')
@@ -46,10 +48,14 @@ process.exitCode = failedPhases.length > 0 ? 1 : 0
 
 /** In memory, if there is enough: a hundred databases that wait for a disk at each commit are much of the time. */
 async function temporaryRoot(): Promise<string> {
-  const enough = 8 * 2 ** 30
   const memory = '/dev/shm'
+  const enough = 8 * 2 ** 30
   const { bavail, bsize } = await statfs(memory).catch(() => ({ bavail: 0, bsize: 0 }))
-  return Math.min(bavail * bsize, freemem()) > enough ? memory : disk
+  if (Math.min(bavail * bsize, freemem()) < enough) return disk
+  // Some servers are programs that are put there.
+  const mounts = await readFile('/proc/mounts', 'utf8')
+  const options = new RegExp(`^\\S+ ${memory} \\S+ (\\S+)`, 'm').exec(mounts)?.[1]
+  return options === undefined || options.split(',').includes('noexec') ? disk : memory
 }
 
 async function testOnServers(serversAreThere: Promise<void>): Promise<void> {

@@ -53,6 +53,10 @@ export class Worker {
   /** How many runs have given their slots back. */
   #ended = 0
   #filling = false
+  /** The last claim was full. */
+  #backlog = false
+  /** Nothing was claimed when it was time to, for want of a slot. */
+  #skipped = false
   #closing = false
   #loop: Promise<void> = Promise.resolve()
   #heartbeat: NodeJS.Timeout | undefined
@@ -139,7 +143,6 @@ export class Worker {
 
   async #poll(): Promise<void> {
     const { pollMs } = this.#options
-    let backlog = false
     while (!this.#closing) {
       const limit = this.#claimable()
       let waitMs = pollMs
@@ -147,17 +150,21 @@ export class Worker {
       // claimed again, here or elsewhere, it would repeat a step that is done.
       if (limit > 0 && !this.#settler.isBehind) {
         try {
-          const { found, nextInMs } = await this.#claim(limit, backlog)
+          const wasBacklog = this.#backlog
+          const { found, nextInMs } = await this.#claim(limit, wasBacklog)
+          this.#backlog = found === limit
           // Behind a backlog nobody looked ahead, so its end is followed by one more look.
-          const again = backlog || found === limit
-          backlog = found === limit
+          const again = wasBacklog || this.#backlog
           waitMs = again ? 0 : Math.min(pollMs, Math.max(nextInMs ?? pollMs, shortestWaitMs))
-          if (backlog && this.#free() >= this.#batch) continue
+          if (this.#backlog && this.#free() >= this.#batch) continue
         } catch (error) {
           this.#health.failed('claim', error)
           waitMs = this.#health.retryInMs('claim')
         }
-      } else if (limit <= 0) this.#health.notNeeded('claim')
+      } else if (limit <= 0) {
+        this.#skipped = true
+        this.#health.notNeeded('claim')
+      }
       if (waitMs > 0) await this.#wakeUp.wait(waitMs)
       // Runs that ended together free their slots before the next look, which then fills them all; and
       // at the close what was claimed last is given back.
@@ -180,6 +187,7 @@ export class Worker {
       // With a backlog there is nothing to wait for, and looking ahead would be wasted.
       ...(backlog ? {} : { lookAheadMs: pollMs }),
     }
+    this.#skipped = false
     const endedBefore = this.#ended
     const mayWait = this.#ahead.isOpen
     const claimed = await answeredWithin(leaseMs, store.claim(request))
@@ -219,7 +227,8 @@ export class Worker {
       if (!next) break
       this.#begin(...next, true)
     }
-    if (this.#claimable() > 0) this.#wakeUp.wake()
+    const mayBeMore = this.#backlog || this.#skipped
+    if (mayBeMore && this.#claimable() > 0) this.#wakeUp.wake()
   }
 
   /** In a turn of its own: for all slots that became free in this one. */

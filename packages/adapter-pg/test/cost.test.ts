@@ -152,7 +152,9 @@ test('to run it in the same process costs no claim, and one statement at most', 
     await allDone(app, jobs)
   })
   // Those with which it looks for other work are of the clock, not of a job.
-  expectAtMost({ ...cost, claims: 0 }, most.enqueueAndRun)
+  const { claims, statements, roundTrips, ...rest } = cost
+  const own = { statements: statements - claims, roundTrips: roundTrips - claims, ...rest }
+  expectAtMost({ ...own, claims: 0 }, most.enqueueAndRun)
 })
 
 test('to drain jobs costs a few statements for hundreds', async () => {

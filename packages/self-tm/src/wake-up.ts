@@ -8,8 +8,9 @@ export class WakeUp {
     this.#end?.()
   }
 
+  /** Of 0 ms it is over at once, where a timer would take one. */
   async wait(ms: number): Promise<void> {
-    if (!this.#woken) {
+    if (!this.#woken && ms > 0) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, ms)
         this.#end = () => {

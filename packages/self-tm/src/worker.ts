@@ -165,7 +165,7 @@ export class Worker {
         this.#skipped = true
         this.#health.notNeeded('claim')
       }
-      if (waitMs > 0) await this.#wakeUp.wait(waitMs)
+      await this.#wakeUp.wait(waitMs)
       // Runs that ended together free their slots before the next look, which then fills them all; and
       // at the close what was claimed last is given back.
       await turn()
@@ -227,8 +227,12 @@ export class Worker {
       if (!next) break
       this.#begin(...next, true)
     }
-    const mayBeMore = this.#backlog || this.#skipped
-    if (mayBeMore && this.#claimable() > 0) this.#wakeUp.wake()
+    this.#claimMore()
+  }
+
+  /** If there may be jobs that nobody claimed, and slots for them. */
+  #claimMore(): void {
+    if ((this.#backlog || this.#skipped) && this.#claimable() > 0) this.#wakeUp.wake()
   }
 
   /** In a turn of its own: for all slots that became free in this one. */
@@ -326,7 +330,7 @@ export class Worker {
     const wasFull = this.#free() <= 0
     free()
     if (!wasFull || this.#free() <= 0) return
-    if (this.#ahead.isEmpty) this.#wakeUp.wake()
+    if (this.#ahead.isEmpty) this.#claimMore()
     else this.#fillSoon()
   }
 

@@ -13,6 +13,7 @@ const jobs = 400
 const claimMs = 2
 /** On average; they do not all end together. */
 const stepMs = 5
+const slowMs = 60_900
 
 /** A worker with this many jobs that are quick, and then slow ones. */
 async function setUpMany(quick = jobs) {
@@ -21,7 +22,7 @@ async function setUpMany(quick = jobs) {
   let begun = 0
   const step = counting(async () => {
     const nth = begun++
-    await pause(nth < quick ? stepMs - 2 + (nth % 5) : 60_000)
+    await pause(nth < quick ? stepMs - 2 + (nth % 5) : slowMs)
   })
   let answered = 0
   const claim: JobStore['claim'] = async (request) => {
@@ -69,6 +70,14 @@ test('what was claimed for slots that are not free soon goes back', async () => 
   await vi.advanceTimersByTimeAsync(1_000)
   expect(parts.step.now).toBe(concurrency)
   expect(await left(parts)).toBe(jobs - quick - concurrency)
+})
+
+test('what went back begins as soon as there is a slot, and not at the next look', async () => {
+  const { participant } = await setUpMany(jobs - concurrency - 10)
+  await vi.advanceTimersByTimeAsync(slowMs)
+  expect(participant.begun.length).toBeLessThan(jobs)
+  await vi.advanceTimersByTimeAsync(150)
+  expect(participant.begun).toHaveLength(jobs)
 })
 
 test('at the close it goes back at once', async () => {

@@ -55,7 +55,7 @@ export class Worker {
   #filling = false
   /** The last claim was full. */
   #backlog = false
-  /** Nothing was claimed when it was time to, for want of a slot. */
+  /** Nothing was claimed when it was time to, or what was claimed was given back, for want of a slot. */
   #skipped = false
   #closing = false
   #loop: Promise<void> = Promise.resolve()
@@ -282,6 +282,7 @@ export class Worker {
 
   /** Lets a job go that was claimed and not begun. */
   async #giveBack({ gid, token, cursor }: Claim, inMs: number): Promise<void> {
+    this.#skipped = true
     try {
       await this.#settler.settle({ gid, token, cursor, to: 'returned', inMs })
     } catch {

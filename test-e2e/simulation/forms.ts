@@ -10,6 +10,15 @@ export class PlannedError extends Error {}
 
 /** Runs one job's code in an app as a user would write it, and holds what the caller is told against what is. */
 export async function runForm(app: App, plan: JobPlan): Promise<void> {
+  try {
+    await runAsWritten(app, plan)
+  } catch (error) {
+    // At the very moment when the app has closed, before its machine is gone.
+    if (!isSteppingError(error, 'CLOSED')) throw error
+  }
+}
+
+async function runAsWritten(app: App, plan: JobPlan): Promise<void> {
   switch (plan.form) {
     case 'alone':
       return await startAlone(app, plan)

@@ -53,10 +53,6 @@ export class Worker {
   /** How many runs have given their slots back. */
   #ended = 0
   #filling = false
-  /** The last claim was full. */
-  #backlog = false
-  /** Nothing was claimed when it was time to, or what was claimed was given back, for want of a slot. */
-  #skipped = false
   #closing = false
   #loop: Promise<void> = Promise.resolve()
   #heartbeat: NodeJS.Timeout | undefined
@@ -65,11 +61,7 @@ export class Worker {
     this.#options = options
     this.#health = new StoreHealth(options.participant)
     this.#batch = Math.ceil(options.concurrency / 2)
-    this.#ahead = new ClaimedAhead(
-      this.#batch,
-      options.concurrency,
-      (claim) => void this.#giveBack(claim, 0),
-    )
+    this.#ahead = new ClaimedAhead(options.concurrency, (claim) => void this.#giveBack(claim, 0))
     this.#settler = new Settler({
       answerMs: options.leaseMs,
       store: options.store,
@@ -143,6 +135,7 @@ export class Worker {
 
   async #poll(): Promise<void> {
     const { pollMs } = this.#options
+    let backlog = false
     while (!this.#closing) {
       const limit = this.#claimable()
       let waitMs = pollMs
@@ -150,21 +143,17 @@ export class Worker {
       // claimed again, here or elsewhere, it would repeat a step that is done.
       if (limit > 0 && !this.#settler.isBehind) {
         try {
-          const wasBacklog = this.#backlog
-          const { found, nextInMs } = await this.#claim(limit, wasBacklog)
-          this.#backlog = found === limit
+          const { found, nextInMs } = await this.#claim(limit, backlog)
           // Behind a backlog nobody looked ahead, so its end is followed by one more look.
-          const again = wasBacklog || this.#backlog
+          const again = backlog || found === limit
+          backlog = found === limit
           waitMs = again ? 0 : Math.min(pollMs, Math.max(nextInMs ?? pollMs, shortestWaitMs))
-          if (this.#backlog && this.#free() >= this.#batch) continue
+          if (backlog && this.#free() >= this.#batch) continue
         } catch (error) {
           this.#health.failed('claim', error)
           waitMs = this.#health.retryInMs('claim')
         }
-      } else if (limit <= 0) {
-        this.#skipped = true
-        this.#health.notNeeded('claim')
-      }
+      } else if (limit <= 0) this.#health.notNeeded('claim')
       await this.#wakeUp.wait(waitMs)
       // Runs that ended together free their slots before the next look, which then fills them all; and
       // at the close what was claimed last is given back.
@@ -187,12 +176,14 @@ export class Worker {
       // With a backlog there is nothing to wait for, and looking ahead would be wasted.
       ...(backlog ? {} : { lookAheadMs: pollMs }),
     }
-    this.#skipped = false
-    const endedBefore = this.#ended
     const mayWait = this.#ahead.isOpen
     const claimed = await answeredWithin(leaseMs, store.claim(request))
     this.#health.answered('claim')
-    this.#ahead.pace(this.#ended - endedBefore)
+    this.#ahead.pace({
+      full: claimed.claims.length === limit,
+      tookMs: monotonicMs() - sentAtMs,
+      ended: this.#ended,
+    })
     this.#beginSoon(claimed.claims, sentAtMs, mayWait)
     if (claimed.unknownSteps) this.#reportUnknown(claimed.unknownSteps)
     return { found: claimed.claims.length, nextInMs: claimed.nextInMs }
@@ -208,14 +199,22 @@ export class Worker {
     this.#reserved += claims.length
     setImmediate(() => {
       this.#reserved -= claims.length
-      if (mayWait && !this.#closing) {
-        this.#ahead.add(claims, sentAtMs)
-        return this.#fill()
-      }
+      const waiting: Claim[] = []
       for (const claim of claims) {
-        // The app began to close, or its own jobs took the slots, while the claim was under way.
-        const fits = this.#free() > 0 || this.#runs.has(claim.gid)
-        void (fits ? this.#begin(claim, sentAtMs, true) : this.#giveBack(claim, 0))
+        // Not even if no slot is free may one wait that runs here: its attempt has to be told to stop.
+        if (this.#runs.has(claim.gid)) this.#begin(claim, sentAtMs, true)
+        else waiting.push(claim)
+      }
+      if (mayWait && !this.#closing) {
+        this.#ahead.add(waiting, sentAtMs)
+        this.#fill()
+        if (this.#ahead.room > 0) this.#wakeUp.wake()
+        return
+      }
+      // The app began to close, or its own jobs took the slots, while the claim was under way.
+      for (const claim of waiting) {
+        if (this.#free() > 0) this.#begin(claim, sentAtMs, true)
+        else void this.#giveBack(claim, 0)
       }
     })
   }
@@ -227,12 +226,6 @@ export class Worker {
       if (!next) break
       this.#begin(...next, true)
     }
-    this.#claimMore()
-  }
-
-  /** If there may be jobs that nobody claimed, and slots for them. */
-  #claimMore(): void {
-    if ((this.#backlog || this.#skipped) && this.#claimable() > 0) this.#wakeUp.wake()
   }
 
   /** In a turn of its own: for all slots that became free in this one. */
@@ -242,6 +235,7 @@ export class Worker {
     setImmediate(() => {
       this.#filling = false
       this.#fill()
+      if (this.#claimable() > 0) this.#wakeUp.wake()
     })
   }
 
@@ -282,12 +276,13 @@ export class Worker {
 
   /** Lets a job go that was claimed and not begun. */
   async #giveBack({ gid, token, cursor }: Claim, inMs: number): Promise<void> {
-    this.#skipped = true
     try {
       await this.#settler.settle({ gid, token, cursor, to: 'returned', inMs })
     } catch {
-      // Closed meanwhile: its lease runs out.
+      return // Closed meanwhile: its lease runs out.
     }
+    // A look before that was written did not find it.
+    if (this.#claimable() > 0) this.#wakeUp.wake()
   }
 
   async #renew(): Promise<void> {
@@ -331,7 +326,7 @@ export class Worker {
     const wasFull = this.#free() <= 0
     free()
     if (!wasFull || this.#free() <= 0) return
-    if (this.#ahead.isEmpty) this.#claimMore()
+    if (this.#ahead.isEmpty) this.#wakeUp.wake()
     else this.#fillSoon()
   }
 

@@ -11,9 +11,9 @@ export function describePreparing({ open }: JobStoreHarness): void {
     const job = tiedJobOf(['A'])
     await store.prepare(job)
     expect(await stored(job.gid)).toMatchObject({ state: 'prepared', cursor: 0, attempts: 0 })
-    await pass(9_000)
+    await pass(6_000)
     expect(await claimedGids(store)).toEqual([])
-    await pass(1_001)
+    await pass(4_001)
     expect(await claimedGids(store)).toEqual([job.gid])
   })
 

@@ -9,19 +9,19 @@ beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 const concurrency = 40
-const jobs = 1_200
+const jobs = 2_400
 const claimMs = 2
 /** On average; they do not all end together. */
 const stepMs = 5
 
 /** A worker with this many jobs that are quick, and then slow ones. */
-async function setUpMany(quick = jobs) {
+async function setUpMany(quick = jobs, { slowMs = 60_000, settleMs = 0 } = {}) {
   const memory = memoryJobStore()
   for (let n = 0; n < jobs; n++) await memory.submit(jobOf(['A']))
   let begun = 0
   const step = counting(async () => {
     const nth = begun++
-    await pause(nth < quick ? stepMs - 2 + (nth % 5) : 60_000)
+    await pause(nth < quick ? stepMs - 2 + (nth % 5) : slowMs)
   })
   let answered = 0
   const claim: JobStore['claim'] = async (request) => {
@@ -29,7 +29,11 @@ async function setUpMany(quick = jobs) {
     answered += claimed.claims.length
     return claimed
   }
-  const parts = setUpWorker({ A: step }, { memory, replaced: { claim }, concurrency })
+  const settle: JobStore['settle'] = async (batch) => {
+    if (settleMs > 0) await pause(settleMs)
+    return await memory.settle(batch)
+  }
+  const parts = setUpWorker({ A: step }, { memory, replaced: { claim, settle }, concurrency })
   return { ...parts, step, waiting: () => answered - begun }
 }
 
@@ -99,17 +103,11 @@ test('long steps that began together, and end together, open nothing', async () 
 })
 
 test('what goes back while slots become free is begun soon, and not at the next look', async () => {
-  const memory = memoryJobStore()
-  for (let n = 0; n < 3 * concurrency; n++) await memory.submit(jobOf(['A']))
-  const settle: JobStore['settle'] = async (batch) => {
-    await pause(10)
-    return await memory.settle(batch)
-  }
-  const claim = slowly(memory)
-  const replaced = { claim, settle }
-  const { participant } = setUpWorker({ A: () => pause(105) }, { memory, replaced, concurrency })
-  await vi.advanceTimersByTimeAsync(1_000)
-  expect(participant.begun).toHaveLength(3 * concurrency)
+  const quick = jobs - concurrency - 20
+  const { participant } = await setUpMany(quick, { slowMs: 105, settleMs: 2 })
+  while (participant.begun.length < quick + concurrency) await vi.advanceTimersByTimeAsync(1)
+  await vi.advanceTimersByTimeAsync(300)
+  expect(participant.begun).toHaveLength(jobs)
 })
 
 test('a process whose own jobs took all slots leaves what comes then to others', async () => {

@@ -30,7 +30,7 @@ export const selfTm: readonly Mutation[] = [
     to: "and state = 'prepared'",
     test: {
       file: 'packages/self-tm/test/postgres-plans.test.ts',
-      name: 'a submit looks up its row, although its table was never analysed',
+      name: 'a submit and a roll-back look up their rows, although their table was never analysed',
     },
   },
   {

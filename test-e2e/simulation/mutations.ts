@@ -63,8 +63,8 @@ export const defects: readonly Defect[] = [
       'began in',
       [
         worker,
-        'if (this.#free() > 0) this.#begin(claim, sentAtMs, true)',
-        'if (this.#free() > 0) this.#begin(claim, monotonicMs(), true)',
+        'if (this.#slots.free > 0) this.#begin(claim, sentAtMs, true)',
+        'if (this.#slots.free > 0) this.#begin(claim, monotonicMs(), true)',
       ],
     ],
     'a process runs a job twice at once': [

@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { JobSteps } from './job.ts'
 import type { Stepping } from './stepping.ts'
-import { fakeApp, sendMail } from './testing/fake-app.ts'
+import { fakeApp, sendMail, work } from './testing/fake-app.ts'
 import { FakeDatabase } from './testing/fake-database.ts'
 import { FakeTransactionManager } from './testing/fake-transaction-manager.ts'
 
@@ -9,11 +8,6 @@ let log: string[]
 let tm: FakeTransactionManager
 let database: FakeDatabase
 let stepping: Stepping
-
-async function work(_tx: unknown, job: JobSteps): Promise<string> {
-  job.addStep(sendMail)
-  return 'value'
-}
 
 beforeEach(() => {
   log = []

@@ -3,7 +3,7 @@ import { SteppingError } from './errors.ts'
 import type { SteppingEvent } from './event.ts'
 import type { JobSteps } from './job.ts'
 import type { Stepping } from './stepping.ts'
-import { fakeApp, sendMail, shipOrder } from './testing/fake-app.ts'
+import { fakeApp, sendMail, shipOrder, work } from './testing/fake-app.ts'
 import { FakeDatabase } from './testing/fake-database.ts'
 import { FakeTransactionManager } from './testing/fake-transaction-manager.ts'
 
@@ -12,11 +12,6 @@ let tm: FakeTransactionManager
 let database: FakeDatabase
 let stepping: Stepping
 let events: SteppingEvent[]
-
-async function work(_tx: unknown, job: JobSteps): Promise<string> {
-  job.addStep(sendMail)
-  return 'value'
-}
 
 beforeEach(() => {
   log = []

@@ -53,7 +53,10 @@ export class ClaimedAhead {
   #countBegan = { atMs: -Infinity, ended: 0 }
   #closedUntilMs = -Infinity
 
-  /** @param most How many may wait. @param giveBack Lets one go that waited for too long. */
+  /**
+   * @param most How many may wait.
+   * @param giveBack Lets one go that waited for too long.
+   */
   constructor(most: number, giveBack: (claim: Claim) => void) {
     this.#most = most
     this.#giveBack = giveBack
@@ -73,6 +76,7 @@ export class ClaimedAhead {
     return this.#size <= this.#wanted / 2 ? this.#wanted - this.#size : 0
   }
 
+  /** To be told of each claim, when it is answered: decides how many wait. */
   pace({ full, tookMs, ended }: Pace): void {
     const atMs = monotonicMs()
     const countedForMs = atMs - this.#countBegan.atMs

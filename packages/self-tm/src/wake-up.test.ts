@@ -38,3 +38,13 @@ test('many wakes end one wait only', async () => {
   await vi.advanceTimersByTimeAsync(99)
   expect(ended).not.toHaveBeenCalled()
 })
+
+test('a wait for no time is over at once, and takes the wake that came before it', async () => {
+  const wakeUp = new WakeUp()
+  wakeUp.wake()
+  await wakeUp.wait(0)
+  await wakeUp.wait(0)
+  expect(vi.getTimerCount()).toBe(0)
+  void wakeUp.wait(100)
+  expect(vi.getTimerCount()).toBe(1)
+})

@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { untilAborted } from '../test/fake-participant.ts'
+import type { FakeStep } from '../test/fake-participant.ts'
 import { jobOf } from '../test/jobs.ts'
 import { counting, leaseMs, pause, setUpWorker, settled } from '../test/work.ts'
 import type { WorkerParts } from '../test/work.ts'
 import { memoryJobStore } from './store/memory-job-store.ts'
-import type { JobStore } from './store/job-store.ts'
+import type { Claim, JobStore } from './store/job-store.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
@@ -123,4 +125,31 @@ test('a process whose own jobs took all slots leaves what comes then to others',
   idle.worker.wake()
   await vi.advanceTimersByTimeAsync(20)
   expect(idle.participant.begun).toHaveLength(5)
+})
+
+test('a job that runs here and was claimed again is told to stop, although others wait for slots', async () => {
+  const memory = memoryJobStore()
+  await memory.submit(jobOf(['Slow']))
+  for (let n = 0; n < jobs; n++) await memory.submit(jobOf(['A']))
+  const slow = vi.fn<FakeStep>(untilAborted)
+  let begun = 0
+  let lapsed = false
+  let first: Claim | undefined
+  const claim: JobStore['claim'] = async (request) => {
+    await pause(claimMs)
+    // As if its lease had run out, while all slots are taken by steps that have become slow.
+    if (begun >= jobs / 2 + concurrency - 1 && !lapsed && first) {
+      lapsed = true
+      const { gid, token, cursor } = first
+      await memory.settle([{ gid, token, cursor, to: 'returned', inMs: -3_600_000 }])
+    }
+    const claimed = await memory.claim(request)
+    first ??= claimed.claims.find(({ steps }) => steps[0]!.name === 'Slow')
+    return claimed
+  }
+  const A = async (): Promise<void> => await pause(begun++ < jobs / 2 ? stepMs : 60_000)
+  setUpWorker({ Slow: slow, A }, { memory, replaced: { claim }, concurrency })
+  await vi.waitFor(() => expect(lapsed).toBe(true), { timeout: 5_000, interval: 1 })
+  await vi.advanceTimersByTimeAsync(20)
+  expect(slow.mock.calls[0]![0].signal.aborted).toBe(true)
 })

@@ -6,6 +6,7 @@ import { answeredWithin } from './deadline.ts'
 import { JobRun } from './job-run.ts'
 import type { JobRunParts } from './job-run.ts'
 import { Settler } from './settler.ts'
+import { Slots } from './slots.ts'
 import { StoreHealth } from './store-health.ts'
 import type { Claim, JobStore } from './store/job-store.ts'
 import { WakeUp } from './wake-up.ts'
@@ -42,16 +43,12 @@ export class Worker {
   readonly #runParts: JobRunParts
   readonly #health: StoreHealth
   readonly #wakeUp = new WakeUp()
+  readonly #slots: Slots
+  readonly #ahead: ClaimedAhead
   /** How many jobs one claim asks for, unless they may wait for slots. In halves: while the jobs of one run, the next ones are claimed. */
   readonly #batch: number
-  readonly #ahead: ClaimedAhead
   readonly #reportedSteps = new Set<string>()
   #unknownSteps: readonly string[] = []
-  #reserved = 0
-  /** Of the runs, those that are over but for the writing of that. */
-  #ending = 0
-  /** How many runs have given their slots back. */
-  #ended = 0
   #filling = false
   #closing = false
   #loop: Promise<void> = Promise.resolve()
@@ -61,6 +58,10 @@ export class Worker {
     this.#options = options
     this.#health = new StoreHealth(options.participant)
     this.#batch = Math.ceil(options.concurrency / 2)
+    this.#slots = new Slots(options.concurrency, () => {
+      if (this.#ahead.isEmpty) this.#wakeUp.wake()
+      else this.#fillSoon()
+    })
     this.#ahead = new ClaimedAhead(options.concurrency, (claim) => void this.#giveBack(claim, 0))
     this.#settler = new Settler({
       answerMs: options.leaseMs,
@@ -72,11 +73,7 @@ export class Worker {
     })
     const { store, participant, leaseMs } = options
     const deadlines = new Deadlines()
-    const onEnding = (): void =>
-      this.#freeing(() => {
-        this.#ended++
-        this.#ending++
-      })
+    const onEnding = (): void => this.#slots.ending()
     const onOver = (run: JobRun): void => this.#over(run)
     const settler = this.#settler
     this.#runParts = { store, participant, leaseMs, settler, deadlines, onEnding, onOver }
@@ -98,17 +95,17 @@ export class Worker {
 
   /** A slot for a job that is about to be stored; undefined when all are taken. */
   reserve(): Slot | undefined {
-    if (this.#free() <= 0) return undefined
-    this.#reserved++
+    if (this.#slots.free <= 0) return undefined
+    this.#slots.reserve(1)
     let taken = true
-    const release = (): void => {
-      if (taken) this.#reserved--
-      taken = false
-    }
     return {
-      free: () => this.#freeing(release),
+      free: () => {
+        if (taken) this.#slots.giveBack()
+        taken = false
+      },
       run: (claim, sentAtMs, proven) => {
-        release()
+        if (taken) this.#slots.unreserve(1)
+        taken = false
         this.#begin(claim, sentAtMs, proven)
       },
     }
@@ -120,6 +117,7 @@ export class Worker {
    */
   async close(): Promise<void> {
     this.#closing = true
+    this.#slots.close()
     this.#ahead.close()
     for (const run of this.#runs.values()) run.drain()
     this.#wakeUp.wake()
@@ -148,7 +146,7 @@ export class Worker {
           const again = backlog || found === limit
           backlog = found === limit
           waitMs = again ? 0 : Math.min(pollMs, Math.max(nextInMs ?? pollMs, shortestWaitMs))
-          if (backlog && this.#free() >= this.#batch) continue
+          if (backlog && this.#slots.free >= this.#batch) continue
         } catch (error) {
           this.#health.failed('claim', error)
           waitMs = this.#health.retryInMs('claim')
@@ -182,7 +180,7 @@ export class Worker {
     this.#ahead.pace({
       full: claimed.claims.length === limit,
       tookMs: monotonicMs() - sentAtMs,
-      ended: this.#ended,
+      ended: this.#slots.ended,
     })
     this.#beginSoon(claimed.claims, sentAtMs, mayWait)
     if (claimed.unknownSteps) this.#reportUnknown(claimed.unknownSteps)
@@ -196,24 +194,22 @@ export class Worker {
    */
   #beginSoon(claims: readonly Claim[], sentAtMs: number, mayWait: boolean): void {
     if (claims.length === 0) return
-    this.#reserved += claims.length
+    this.#slots.reserve(claims.length)
     setImmediate(() => {
-      this.#reserved -= claims.length
-      const waiting: Claim[] = []
-      for (const claim of claims) {
-        // Not even if no slot is free may one wait that runs here: its attempt has to be told to stop.
-        if (this.#runs.has(claim.gid)) this.#begin(claim, sentAtMs, true)
-        else waiting.push(claim)
-      }
+      this.#slots.unreserve(claims.length)
+      const runs = (claim: Claim): boolean => this.#runs.has(claim.gid)
+      const fresh = claims.filter((claim) => !runs(claim))
+      // What runs here waits for no slot: its attempt has to be told to stop.
+      for (const claim of claims.filter(runs)) this.#begin(claim, sentAtMs, true)
       if (mayWait && !this.#closing) {
-        this.#ahead.add(waiting, sentAtMs)
+        this.#ahead.add(fresh, sentAtMs)
         this.#fill()
         if (this.#ahead.room > 0) this.#wakeUp.wake()
         return
       }
       // The app began to close, or its own jobs took the slots, while the claim was under way.
-      for (const claim of waiting) {
-        if (this.#free() > 0) this.#begin(claim, sentAtMs, true)
+      for (const claim of fresh) {
+        if (this.#slots.free > 0) this.#begin(claim, sentAtMs, true)
         else void this.#giveBack(claim, 0)
       }
     })
@@ -221,7 +217,7 @@ export class Worker {
 
   /** With those that wait for slots. */
   #fill(): void {
-    while (this.#free() > 0) {
+    while (this.#slots.free > 0) {
       const next = this.#ahead.take()
       if (!next) break
       this.#begin(...next, true)
@@ -246,6 +242,7 @@ export class Worker {
 
   #run(claim: Claim, sentAtMs: number, proven: boolean): void {
     if (this.#closing) return void this.#giveBack(claim, 0)
+    this.#slots.begin()
     this.#runs.set(claim.gid, new JobRun(this.#runParts, claim, sentAtMs, proven))
   }
 
@@ -264,11 +261,8 @@ export class Worker {
   }
 
   #over(run: JobRun): void {
-    this.#freeing(() => {
-      if (run.isEnding) this.#ending--
-      else this.#ended++
-      this.#runs.delete(run.gid)
-    })
+    this.#runs.delete(run.gid)
+    this.#slots.over(run.isEnding)
     // A finished job leaves nothing to look for but what waited for its slot; any other one may
     // become due before the next look.
     if (!run.isFinished) this.#wakeUp.wake()
@@ -303,31 +297,12 @@ export class Worker {
     }
   }
 
-  /**
-   * Slots. A job that is over but for the writing of that takes none, so that the next ones are claimed
-   * meanwhile; at most as many as there are slots may wait for it.
-   */
-  #free(): number {
-    if (this.#closing) return 0
-    const ending = Math.min(this.#ending, this.#options.concurrency)
-    return this.#options.concurrency - (this.#runs.size - ending) - this.#reserved
-  }
-
   /** How many jobs to claim now. */
   #claimable(): number {
-    if (this.#closing) return 0
+    const { free } = this.#slots
     const { room } = this.#ahead
     const most = room > 0 ? this.#options.concurrency : this.#batch
-    return Math.min(this.#free() + room, most)
-  }
-
-  /** What frees a slot: there may be a job that waited for it. */
-  #freeing(free: () => void): void {
-    const wasFull = this.#free() <= 0
-    free()
-    if (!wasFull || this.#free() <= 0) return
-    if (this.#ahead.isEmpty) this.#wakeUp.wake()
-    else this.#fillSoon()
+    return this.#closing ? 0 : Math.min(free + room, most)
   }
 
   #reportUnknown(steps: readonly string[]): void {

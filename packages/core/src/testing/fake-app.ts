@@ -1,5 +1,6 @@
 import type { AnyDatabase } from '../db-context.ts'
 import type { SteppingEvent } from '../event.ts'
+import type { JobSteps } from '../job.ts'
 import { silentLogger } from '../logger.ts'
 import type { Logger } from '../logger.ts'
 import type { AnyStep } from '../step.ts'
@@ -18,6 +19,12 @@ export const shipOrder = defineStep({
   args: unchecked<{ orderId: string }>(),
   run: () => {},
 })
+
+/** What is done in a transaction, where it does not matter what. */
+export async function work(_tx: unknown, job: JobSteps): Promise<string> {
+  job.addStep(sendMail)
+  return 'value'
+}
 
 interface FakeAppOptions {
   readonly log?: string[]

@@ -1,5 +1,5 @@
 import { mysql2Driver } from '@stepping/sql/mysql2'
-import type { Mysql2Connection, Mysql2Driver } from '@stepping/sql/mysql2'
+import type { PooledConnection, Mysql2Driver } from '@stepping/sql/mysql2'
 
 /** What Drizzle's types keep internal and this adapter reads, of a database or of a transaction. */
 export interface Mysql2Internals {
@@ -9,11 +9,11 @@ export interface Mysql2Internals {
 
 /** Of a database, the client is the pool; of a transaction, the connection. Always the ones with promises. */
 interface Session {
-  readonly client: Mysql2Connection
+  readonly client: PooledConnection
   readonly schema: unknown
   readonly options: object
   readonly constructor: new (
-    client: Mysql2Connection,
+    client: PooledConnection,
     dialect: object,
     schema: unknown,
     options: object,
@@ -29,8 +29,8 @@ interface Transactions<Tx> {
  * back on which BEGIN failed, and gives one back whose ROLLBACK failed.
  */
 export function overMysql2<Tx>({ dialect, session }: Mysql2Internals): {
-  readonly driver: Mysql2Driver<Mysql2Connection>
-  readonly session: (connection: Mysql2Connection) => Transactions<Tx>
+  readonly driver: Mysql2Driver<PooledConnection>
+  readonly session: (connection: PooledConnection) => Transactions<Tx>
 } {
   const { client, schema, options, constructor: Session } = session
   return {

@@ -7,22 +7,20 @@ import {
   surviveLostConnections,
   watchTransaction,
 } from '@stepping/sql/node-postgres'
-import type { PgClient, PgPool, PgQueryable, PrepareOption } from '@stepping/sql/node-postgres'
+import type {
+  PgClient,
+  PgPool,
+  PgQueryable,
+  PooledPgClient,
+  PrepareOption,
+} from '@stepping/sql/node-postgres'
 import { over } from './driver.ts'
 import type { DrizzleDriver } from './driver.ts'
 
-/** What of the pool only Drizzle's way to use it needs. */
-interface Pool extends PgPool {
-  connect: () => Promise<PooledClient>
-}
-
-interface PooledClient extends PgClient {
-  /** A new function at each checkout from the pool. */
-  readonly release?: (destroy: boolean) => void
-}
+type PooledClient = PgClient & PooledPgClient
 
 export function nodePostgres(client: unknown, { prepare = false }: PrepareOption): DrizzleDriver {
-  const pool = client as Pool
+  const pool = client as PgPool
   if (typeof pool?.totalCount !== 'number') {
     // Transactions of one Client that run at once are one transaction to the server: a row that
     // was rolled back in one can be committed by the other.
@@ -77,11 +75,11 @@ export function nodePostgres(client: unknown, { prepare = false }: PrepareOption
  * is lost there would be one less for ever.
  */
 async function releaseUnlessBegun<R>(
-  pool: Pool,
+  pool: PgPool,
   transaction: () => Promise<R>,
   begun: () => boolean,
 ): Promise<R> {
-  let client: PooledClient | undefined
+  let client: PooledPgClient | undefined
   const { connect } = pool
   pool.connect = async () => (client = await connect.call(pool))
   let running: Promise<R>
@@ -98,9 +96,9 @@ async function releaseUnlessBegun<R>(
   }
 }
 
-function release(client: PooledClient | undefined): void {
+function release(client: PooledPgClient | undefined): void {
   try {
-    client?.release?.(true)
+    client?.release(true)
   } catch {
     // It was given back after all.
   }

@@ -1,3 +1,5 @@
+import { queryBy } from '@stepping/sql/mysql2'
+import type { CallbackConnection } from '@stepping/sql/mysql2'
 import type { PoolConnection } from 'mysql2/promise'
 
 /** As Drizzle has them, for lack of names of mysql2 itself. */
@@ -14,7 +16,8 @@ export async function begin(
   connection: PoolConnection,
   { isolationLevel, accessMode }: Mysql2TransactionOptions = {},
 ): Promise<void> {
+  const query = queryBy(connection.connection as unknown as CallbackConnection)
   // For the next transaction only, which is this one.
-  if (isolationLevel) await connection.query(`set transaction isolation level ${isolationLevel}`)
-  await connection.query(`start transaction ${accessMode ?? ''}`)
+  if (isolationLevel) await query({ sql: `set transaction isolation level ${isolationLevel}` })
+  await query({ sql: `start transaction ${accessMode ?? ''}` })
 }

@@ -1,4 +1,5 @@
 import { defineStep, unchecked } from '@stepping/core'
+import { sqlJobStore } from '@stepping/self-tm'
 import type { PoolOptions } from 'mysql2/promise'
 import { describe, expect, test, vi } from 'vitest'
 import { openPath, paths, startApp } from './app.ts'
@@ -114,5 +115,17 @@ describe.each(Object.entries(settings))('with %s', (_name, options) => {
       over: async () => new Set(),
       active: async () => new Set(),
     })
+  })
+
+  test('a job that comes too late is not stored', async () => {
+    const { h } = await openPath('outbox', (name) => open({ ...options, name }))
+    const store = sqlJobStore(h.database)
+    await store.migrate()
+    const { gid } = await newKey(h.database)
+    const late = { gid, app: 'shop', steps: [{ name: 'Keep' }], callerGid: false, byHand: false }
+    await expect(store.submit({ ...late, notAfter: Date.now() - 60_000 })).rejects.toMatchObject({
+      code: 'BARRIER_EXPIRED',
+    })
+    expect(await store.find(gid)).toBeNull()
   })
 })

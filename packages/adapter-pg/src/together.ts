@@ -1,4 +1,5 @@
-import type { NamedQuery } from '@stepping/sql/node-postgres'
+import { newQuery } from '@stepping/sql/node-postgres'
+import type { NamedQuery, PgQuery } from '@stepping/sql/node-postgres'
 import type { PoolClient, Submittable } from 'pg'
 
 /** What node-postgres sends with; its types keep it internal. */
@@ -13,8 +14,7 @@ interface Wire {
 }
 
 /** The query that node-postgres makes of a config, with the parts of it that are replaced here. */
-interface WireQuery {
-  name?: string | undefined
+interface WireQuery extends PgQuery {
   queryMode?: 'extended'
   callback: (error: Error | null) => void
   /** The end of what it sends: its execution, and the sync that has the server answer. */
@@ -44,7 +44,7 @@ export function canBeginTogether(client: PoolClient): boolean {
  * @returns what the server refused it with, if it did.
  */
 export function beginTogether(client: PoolClient, begin: NamedQuery): () => Error | undefined {
-  const query = queryOf(client, begin)
+  const query = newQuery(client, begin) as WireQuery
   query.queryMode = 'extended'
   const complete = query.handleCommandComplete.bind(query)
   let refusal: Error | undefined
@@ -75,7 +75,7 @@ export async function commitTogether(
   statement: NamedQuery,
   commit: NamedQuery,
 ): Promise<void> {
-  const query = queryOf(client, statement)
+  const query = newQuery(client, statement) as WireQuery
   const wire = wireOf(client)
   endWith(query, () => {
     wire.execute({})
@@ -98,19 +98,6 @@ export async function commitTogether(
 
 /** Connections that have prepared their COMMIT. */
 const hasCommit = new WeakSet<Wire>()
-
-/**
- * Of the class that this copy of node-postgres has, which takes no other in a pipeline. Made of an
- * object it would copy that, property by property, which takes longer than all else here.
- */
-function queryOf(client: PoolClient, { text, values, name }: NamedQuery): WireQuery {
-  const { Query } = client.constructor as unknown as {
-    Query: new (text: string, values: readonly unknown[]) => WireQuery
-  }
-  const query = new Query(text, values)
-  query.name = name
-  return query
-}
 
 /** Replaces what comes last of what the query sends, after its parameters. */
 function endWith(query: WireQuery, end: (wire: Wire) => void): void {

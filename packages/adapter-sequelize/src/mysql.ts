@@ -1,6 +1,6 @@
 import { mysql } from '@stepping/sql'
-import { commit, guardTransaction, ownTransaction, runAlone } from '@stepping/sql/mysql2'
-import type { Mysql2Connection } from '@stepping/sql/mysql2'
+import { commit, guardTransaction, ownTransaction, queryBy, runAlone } from '@stepping/sql/mysql2'
+import type { CallbackConnection, Mysql2Connection } from '@stepping/sql/mysql2'
 import type { Sequelize } from 'sequelize'
 import { takeConnection } from './connections.ts'
 import type { SequelizeDriver } from './driver.ts'
@@ -9,16 +9,9 @@ import { configOf } from './internals.ts'
 /** A statement as mysql2's promises answer it. */
 export type Query = Mysql2Connection['query']
 
-interface CallbackConnection {
-  promise(): { readonly query: Query }
-}
-
 /** Sequelize's dialect mysql: connections of mysql2, with callbacks. */
 export function mysqlDriver(db: Sequelize): SequelizeDriver {
-  return overMysql2(
-    db,
-    (connection) => (options) => (connection as CallbackConnection).promise().query(options),
-  )
+  return overMysql2(db, (connection) => queryBy(connection as CallbackConnection))
 }
 
 export function overMysql2(db: Sequelize, queryOn: (connection: object) => Query): SequelizeDriver {

@@ -56,20 +56,27 @@ function dieAt(of: Pool, point: CrashPoint): void {
   const getConnection = of.getConnection.bind(of)
   of.getConnection = async () => {
     const connection = await getConnection()
-    const query = connection.query.bind(connection) as (...args: unknown[]) => Promise<never>
+    const { connection: core } = connection as unknown as { connection: Core }
+    const query = core.query.bind(core)
     let hasOrder = false
-    const crashing = async (statement: string | { sql: string }, ...rest: unknown[]) => {
+    // The promises end here as well.
+    core.query = (statement, ...rest) => {
       const text = typeof statement === 'string' ? statement : statement.sql
       if (text.includes('into orders')) hasOrder = true
-      if (!hasOrder || text !== 'commit') return await query(statement, ...rest)
-      if (point === 'before the commit') process.kill(process.pid, 'SIGKILL')
-      const committed = query(statement, ...rest)
-      if (point === 'after the commit') await committed
+      if (!hasOrder || text !== 'commit') return query(statement, ...rest)
+      if (point === 'before the commit') die()
       // The kernel has it; whether the server gets to it is a race.
-      else await new Promise((resolve) => setImmediate(resolve))
-      process.kill(process.pid, 'SIGKILL')
-      return await new Promise<never>(() => {})
+      if (point === 'with the commit on its way') setImmediate(die)
+      return query(statement, point === 'after the commit' ? die : () => {})
     }
-    return Object.assign(connection, { query: crashing })
+    return connection
   }
+}
+
+interface Core {
+  query(statement: string | { readonly sql: string }, ...rest: readonly unknown[]): unknown
+}
+
+function die(): void {
+  process.kill(process.pid, 'SIGKILL')
 }

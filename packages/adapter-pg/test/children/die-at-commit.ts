@@ -29,9 +29,9 @@ export function dieAtCommit(connection: { query: unknown }, point: CrashPoint): 
   }
 }
 
-/** The insert of a job that its COMMIT is sent with: the adapter makes a query object of those. */
+/** The insert of a job that its COMMIT is sent with: how such a query ends was replaced by the adapter. */
 function isWithCommit(query: unknown): query is { callback: () => void } {
-  return typeof query === 'object' && query !== null && 'submit' in query
+  return typeof query === 'object' && query !== null && Object.hasOwn(query, '_getRows')
 }
 
 function textOf(statement: unknown): string {

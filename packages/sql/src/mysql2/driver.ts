@@ -4,15 +4,15 @@ import type { CommittableTransaction } from '../sql-driver.ts'
 import type { SqlResult, Statement } from '../statement.ts'
 import { transactionUnusable } from '../transaction-errors.ts'
 import { describeAddress } from './address.ts'
-import { coreOf, corePoolOf } from './client.ts'
-import type { CorePool, Mysql2Connection, Mysql2Pool } from './client.ts'
+import { coreOf, corePoolOf, sender } from './client.ts'
+import type { CorePool, Mysql2Connection, Mysql2Pool, PooledConnection } from './client.ts'
 import { commitsAlone, giveBack, runAlone } from './run.ts'
 import { send } from './send.ts'
 import { commit, guardTransaction, ownTransaction } from './transaction.ts'
 import type { TransactionGuard } from './transaction.ts'
 
 /** What adapters over a pool of mysql2 have in common. */
-export interface Mysql2Driver<C extends Mysql2Connection> {
+export interface Mysql2Driver<C extends PooledConnection> {
   readonly address: string
   readonly limits: DatabaseLimits
   run(statement: Statement): Promise<SqlResult>
@@ -45,7 +45,7 @@ function transactionWith(guard: TransactionGuard): Transaction {
 }
 
 /** @throws SteppingError `DATABASE_INVALID` for what is no pool of mysql2, in the words of the adapter `name`. */
-export function mysql2Driver<C extends Mysql2Connection>(
+export function mysql2Driver<C extends PooledConnection>(
   name: string,
   given: object,
 ): Mysql2Driver<C> {
@@ -53,12 +53,13 @@ export function mysql2Driver<C extends Mysql2Connection>(
   // By what the pool handed out, which is another object each time.
   const opened = new WeakMap<C, Transaction>()
   let isMariadb: boolean | undefined
+  const senders = { getConnection: async () => sender(await pool.getConnection()) }
 
   /**
    * Whether the inserts of this library look by themselves whether the transaction is open. Without
    * autocommit they begin one where there is none, and find that open.
    */
-  async function looksItself(connection: C): Promise<boolean> {
+  async function looksItself(connection: Mysql2Connection): Promise<boolean> {
     isMariadb ??= Number((await send(connection, askMariadb)).rows[0]?.['product']) === 2
     return isMariadb && (await commitsAlone(connection))
   }
@@ -69,16 +70,17 @@ export function mysql2Driver<C extends Mysql2Connection>(
       finishedHandles:
         'mysql2 does not show the state of a connection: one that is first shown after the end of its transaction looks open while another transaction uses it',
     },
-    run: (statement) => runAlone(pool, statement),
+    run: (statement) => runAlone(senders, statement),
     async transaction<R>(
       isOwn: boolean,
       around: (connection: C, finish: (work: () => Promise<R>) => Promise<R>) => Promise<R>,
     ): Promise<R> {
-      const connection = await pool.getConnection()
+      const pooled = await pool.getConnection()
+      const connection = sender(pooled)
       const transaction = transactionWith(
         isOwn ? ownTransaction(connection) : guardTransaction(connection),
       )
-      opened.set(connection, transaction)
+      opened.set(pooled, transaction)
       let outcome: { readonly value: R } | { readonly error: unknown } | undefined
       const finish = async (work: () => Promise<R>): Promise<R> => {
         try {
@@ -94,7 +96,7 @@ export function mysql2Driver<C extends Mysql2Connection>(
         }
       }
       // What comes after `finish` changes nothing, also where it fails.
-      const error: unknown = await around(connection, finish).then(
+      const error: unknown = await around(pooled, finish).then(
         () => undefined,
         (reason: unknown) => reason,
       )
@@ -104,15 +106,16 @@ export function mysql2Driver<C extends Mysql2Connection>(
       if (outcome && 'value' in outcome) return outcome.value
       throw outcome ? outcome.error : error
     },
-    bind(connection) {
-      assertConnectionOf(core, connection)
-      const ours = opened.get(connection)
+    bind(pooled) {
+      assertConnectionOf(core, pooled)
+      const connection = sender(pooled)
+      const ours = opened.get(pooled)
       // What somebody else opened has no name: on one connection, each context may be of another one.
       const transaction = ours ?? transactionWith(guardTransaction(connection, notBegun))
       const { guard } = transaction
       const self = {}
       const assertOpen = (): void => {
-        assertConnectionOf(core, connection)
+        assertConnectionOf(core, pooled)
         if (transaction.ending) throw transactionUnusable('it is over')
       }
       assertOpen()
@@ -155,7 +158,7 @@ async function rolledBack(connection: Mysql2Connection): Promise<boolean> {
   )
 }
 
-function promisesOf<C extends Mysql2Connection>(
+function promisesOf<C extends PooledConnection>(
   name: string,
   given: object,
 ): { pool: Mysql2Pool<C>; core: CorePool } {
@@ -172,8 +175,8 @@ function promisesOf<C extends Mysql2Connection>(
   )
 }
 
-function assertConnectionOf(pool: CorePool, connection: Mysql2Connection): void {
-  const given = connection as Partial<Mysql2Connection & Mysql2Pool> | undefined
+function assertConnectionOf(pool: CorePool, connection: PooledConnection): void {
+  const given = connection as Partial<PooledConnection & Mysql2Pool> | undefined
   if (typeof given?.getConnection === 'function') {
     throw transactionUnusable('a Pool has none: pass the connection that pool.getConnection() gave')
   }

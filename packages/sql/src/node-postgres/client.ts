@@ -1,12 +1,20 @@
+import type { PgQueryable } from './query.ts'
+
 /** The shapes of node-postgres (`pg`) that are used, so that its types are nobody's dependency. */
 export interface PgPool extends PgEmitter {
   readonly options: object
   readonly totalCount: number
   readonly ending: boolean
   readonly Client: new (options: object) => PgListener & { connect(): Promise<unknown> }
+  connect: () => Promise<PooledPgClient>
   on(event: 'acquire', listener: (client: PgEmitter) => void): unknown
   on(event: 'release', listener: (error: unknown, client: PgClient) => void): unknown
   on(event: 'error', listener: () => void): unknown
+}
+
+export interface PooledPgClient extends PgQueryable {
+  /** A new function at each checkout. */
+  readonly release: (destroy?: boolean) => void
 }
 
 export interface PgEmitter {

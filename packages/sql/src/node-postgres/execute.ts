@@ -1,6 +1,8 @@
 import { numbered, toText } from '../statement.ts'
 import type { SqlResult, Statement } from '../statement.ts'
-import { plainTypes } from './plain-types.ts'
+import type { PgPool } from './client.ts'
+import { newQuery } from './query.ts'
+import type { NamedQuery, PgQueryable, PgResult } from './query.ts'
 import { statementName } from './statement-name.ts'
 
 export interface PrepareOption {
@@ -12,21 +14,6 @@ export interface PrepareOption {
   readonly prepare?: boolean
 }
 
-/** A statement; with a name, one that each connection prepares once. */
-export interface NamedQuery {
-  readonly text: string
-  readonly values: unknown[]
-  readonly name?: string
-}
-
-/** A pool, or a client of one. */
-export interface PgQueryable {
-  query(config: NamedQuery & { readonly types: typeof plainTypes }): Promise<{
-    readonly rows: Record<string, unknown>[]
-    readonly rowCount: number | null
-  }>
-}
-
 export function namedQuery(statement: Statement, prepare: boolean): NamedQuery {
   const text = toText(statement, numbered)
   const values = [...statement.values]
@@ -35,13 +22,35 @@ export function namedQuery(statement: Statement, prepare: boolean): NamedQuery {
     : { text, values }
 }
 
+/** @param on A pool, or a client. */
 export async function execute(
-  on: PgQueryable,
+  on: PgQueryable | PgPool,
   statement: Statement,
   prepare: boolean,
 ): Promise<SqlResult> {
-  const { text, values, name } = namedQuery(statement, prepare)
-  const named = name === undefined ? {} : { name }
-  const { rows, rowCount } = await on.query({ text, values, types: plainTypes, ...named })
+  const { rows, rowCount } = await ('totalCount' in on
+    ? onAnyClient(on, namedQuery(statement, prepare))
+    : send(on, namedQuery(statement, prepare)))
   return { rows, affected: rowCount ?? 0 }
+}
+
+/** As the `query` of a pool does, which in older versions never answers to a query that is made already. */
+async function onAnyClient(pool: PgPool, query: NamedQuery): Promise<PgResult> {
+  const client = await pool.connect()
+  try {
+    const result = await send(client, query)
+    client.release()
+    return result
+  } catch (error) {
+    client.release(true)
+    throw error
+  }
+}
+
+async function send(client: PgQueryable, query: NamedQuery): Promise<PgResult> {
+  return await new Promise((resolve, reject) => {
+    client.query(newQuery(client, query), (error, result) =>
+      error ? reject(error) : resolve(result),
+    )
+  })
 }

@@ -1,11 +1,20 @@
 /** What adapters over node-postgres share, whichever library is between. */
 export { describeAddress } from './address.ts'
-export type { PgAddress, PgClient, PgEmitter, PgListener, PgPool } from './client.ts'
+export type {
+  PgAddress,
+  PgClient,
+  PgEmitter,
+  PgListener,
+  PgPool,
+  PooledPgClient,
+} from './client.ts'
 export { execute, namedQuery } from './execute.ts'
-export type { NamedQuery, PgQueryable, PrepareOption } from './execute.ts'
+export type { PrepareOption } from './execute.ts'
 export { connectBeside, listen } from './listen.ts'
 export { surviveLoss, surviveLostConnections } from './lost-connections.ts'
 export { assertCommitted } from './outcome.ts'
+export { newQuery } from './query.ts'
+export type { NamedQuery, PgQuery, PgQueryable } from './query.ts'
 export { statementName } from './statement-name.ts'
 export { watchTransaction } from './transaction-watch.ts'
 export type { TransactionWatch } from './transaction-watch.ts'

@@ -110,15 +110,7 @@ export const scenarios: readonly Scenario[] = [
     'sustained',
     'Enqueue in transactions and execute at once, one process, 10 connections',
     4_000,
-    beside(
-      'hand-written',
-      'stepping',
-      'stepping-pipeline',
-      'graphile-worker',
-      'pg-boss',
-      'pg-boss-notify',
-      'dbos',
-    ),
+    beside('hand-written', 'stepping', 'graphile-worker', 'pg-boss', 'pg-boss-notify', 'dbos'),
   ),
   sustained(
     'dtm',

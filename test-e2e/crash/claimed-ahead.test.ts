@@ -1,0 +1,72 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pg } from '@stepping/adapter-pg'
+import { createStepping, defineStep, unchecked } from '@stepping/core'
+import { selfTm } from '@stepping/self-tm'
+import { freshDatabase, runChild } from '@stepping/test-support'
+import { expect, inject, onTestFinished, test, vi } from 'vitest'
+import { openPool } from './open-pool.ts'
+
+const jobs = 8_000
+
+test('jobs that waited for a slot in a process that was killed run once, in the next one', async () => {
+  const { url, drop } = await freshDatabase(inject('postgresUrl'), 'ahead')
+  const pool = openPool(url)
+  const folder = await mkdtemp(join(tmpdir(), 'stepping-ahead-'))
+  onTestFinished(async () => {
+    await pool.end()
+    await drop()
+    await rm(folder, { recursive: true })
+  })
+  await addJobs(pool)
+  const runsFile = join(folder, 'runs')
+  const run = (die: string) =>
+    runChild(new URL('./quick-app.ts', import.meta.url), {
+      env: { DATABASE_URL: url, RUNS: runsFile, PGAPPNAME: 'quick', ...(die && { DIE: die }) },
+    })
+  const connected = async (): Promise<number> =>
+    (await pool.query(`select from pg_stat_activity where application_name = 'quick'`)).rowCount!
+  const left = async (): Promise<number> =>
+    (await pool.query(`select from stepping.job where state = 'submitted'`)).rowCount!
+
+  const { signal } = await run('yes').exit
+  expect(signal).toBe('SIGKILL')
+  // The server may still be at what it was sent.
+  await vi.waitFor(async () => expect(await connected()).toBe(0), { timeout: 10_000 })
+  const unsaved = (
+    await pool.query(
+      `select (steps::json -> 0 -> 1 ->> 'n')::int as n from stepping.job where state = 'submitted'`,
+    )
+  ).rows as { n: number }[]
+  run('')
+  await vi.waitFor(async () => expect(await left()).toBe(0), { timeout: 60_000, interval: 50 })
+
+  const lines = (await readFile(runsFile, 'utf8')).trim().split('\n')
+  const waited = lines.findIndex((line) => line.includes('waiting'))
+  expect(waited).toBeGreaterThan(0)
+  const [first, next] = [lines.slice(0, waited), lines.slice(waited + 1)].map((some) =>
+    some.map((line) => Number(line.split(' ')[1])),
+  ) as [number[], number[]]
+  expect(new Set(first).size).toBe(first.length)
+  // Those that were saved run no more; all others do, also those that waited.
+  expect(next.toSorted((a, b) => a - b)).toEqual(
+    unsaved.map(({ n }) => n).toSorted((a, b) => a - b),
+  )
+}, 120_000)
+
+async function addJobs(pool: ReturnType<typeof openPool>): Promise<void> {
+  const database = pg(pool, { name: 'shop' })
+  const quick = defineStep({ name: 'Quick', args: unchecked<{ n: number }>(), async run() {} })
+  await using stepping = createStepping({
+    app: 'shop',
+    tm: selfTm({ database }),
+    databases: [database],
+    steps: [quick],
+    execute: false,
+  })
+  await stepping.migrate()
+  await Promise.all(
+    Array.from({ length: jobs }, (_, n) => stepping.createJob().addStep(quick, { n }).start()),
+  )
+}

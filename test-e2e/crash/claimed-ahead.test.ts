@@ -11,19 +11,24 @@ import { openPool } from './open-pool.ts'
 const jobs = 8_000
 
 test('jobs that waited for a slot in a process that was killed run once, in the next one', async () => {
-  const { url, drop } = await freshDatabase(inject('postgresUrl'), 'ahead')
-  const pool = openPool(url)
+  const database = await freshDatabase(inject('postgresUrl'), 'ahead')
+  const pool = openPool(database.url)
   const folder = await mkdtemp(join(tmpdir(), 'stepping-ahead-'))
   onTestFinished(async () => {
     await pool.end()
-    await drop()
+    await database.drop()
     await rm(folder, { recursive: true })
   })
   await addJobs(pool)
   const runsFile = join(folder, 'runs')
   const run = (die: string) =>
     runChild(new URL('./quick-app.ts', import.meta.url), {
-      env: { DATABASE_URL: url, RUNS: runsFile, PGAPPNAME: 'quick', ...(die && { DIE: die }) },
+      env: {
+        DATABASE_URL: database.url,
+        RUNS: runsFile,
+        PGAPPNAME: 'quick',
+        ...(die && { DIE: die }),
+      },
     })
   const connected = async (): Promise<number> =>
     (await pool.query(`select from pg_stat_activity where application_name = 'quick'`)).rowCount!

@@ -1,6 +1,6 @@
 import { barrierRetentionMs } from '@stepping/core'
 import { expect, test } from 'vitest'
-import { newKey, open } from './harness.ts'
+import { open } from './harness.ts'
 
 const none = async (): Promise<ReadonlySet<string>> => new Set()
 
@@ -23,13 +23,13 @@ test("the rows of DTM's clients, whose age nobody knows, stay", async () => {
 
 test('a batch of young rows ends the look, however many there are', async () => {
   const h = await open()
-  const key = await newKey(h.database)
-  await h.database.transaction(async (session) => {
-    const context = h.database.context(session)
-    for (let i = 0; i < 1_010; i++) {
-      await h.database.barrier.insert(context, { ...key, gid: `young-${i}` })
-    }
-  })
+  const own = { branch_id: '00', op: 'msg', barrier_id: '01', reason: 'msg' }
+  const young = Array.from({ length: 1_010 }, (_, i) => ({
+    ...own,
+    gid: `young-${i}`,
+    create_time: new Date(),
+  }))
+  await h.probe.collection('stepping_barrier').insertMany(young)
   const asked: number[] = []
   const over = async (gids: readonly string[]): Promise<ReadonlySet<string>> => {
     asked.push(gids.length)

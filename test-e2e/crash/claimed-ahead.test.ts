@@ -32,33 +32,44 @@ test('jobs that waited for a slot in a process that was killed run once, in the 
     })
   const connected = async (): Promise<number> =>
     (await pool.query(`select from pg_stat_activity where application_name = 'quick'`)).rowCount!
-  const left = async (): Promise<number> =>
-    (await pool.query(`select from stepping.job where state = 'submitted'`)).rowCount!
+  const left = async () =>
+    (
+      await pool.query<{ n: number; held: boolean }>(
+        `select (steps::json -> 0 -> 1 ->> 'n')::int as n, lease_until is not null as held
+         from stepping.job where state = 'submitted'`,
+      )
+    ).rows
 
   const { signal } = await run('yes').exit
   expect(signal).toBe('SIGKILL')
   // The server may still be at what it was sent.
   await vi.waitFor(async () => expect(await connected()).toBe(0), { timeout: 10_000 })
-  const unsaved = (
-    await pool.query(
-      `select (steps::json -> 0 -> 1 ->> 'n')::int as n from stepping.job where state = 'submitted'`,
-    )
-  ).rows as { n: number }[]
+  const unsaved = await left()
+  const first = await runsIn(runsFile)
   run('')
-  await vi.waitFor(async () => expect(await left()).toBe(0), { timeout: 60_000, interval: 50 })
+  await vi.waitFor(async () => expect(await left()).toEqual([]), { timeout: 60_000, interval: 50 })
 
-  const lines = (await readFile(runsFile, 'utf8')).trim().split('\n')
-  const waited = lines.findIndex((line) => line.includes('waiting'))
-  expect(waited).toBeGreaterThan(0)
-  const [first, next] = [lines.slice(0, waited), lines.slice(waited + 1)].map((some) =>
-    some.map((line) => Number(line.split(' ')[1])),
-  ) as [number[], number[]]
-  expect(new Set(first).size).toBe(first.length)
   // Those that were saved run no more; all others do, also those that waited.
-  expect(next.toSorted((a, b) => a - b)).toEqual(
-    unsaved.map(({ n }) => n).toSorted((a, b) => a - b),
-  )
+  const next = (await runsIn(runsFile)).slice(first.length)
+  expect(numbersOf(next)).toEqual(numbersOf(unsaved))
+  const begun = new Set(first.map(({ n }) => n))
+  expect(begun.size).toBe(first.length)
+  const waited = new Set(unsaved.filter(({ n, held }) => held && !begun.has(n)).map(({ n }) => n))
+  const attempts = next.filter(({ n }) => waited.has(n)).map(({ attempt }) => attempt)
+  expect(new Set(attempts)).toEqual(new Set([2]))
 }, 120_000)
+
+async function runsIn(file: string): Promise<{ n: number; attempt: number }[]> {
+  const lines = (await readFile(file, 'utf8')).trimEnd().split('\n')
+  return lines.map((line) => {
+    const [n, attempt] = line.split(' ').map(Number) as [number, number]
+    return { n, attempt }
+  })
+}
+
+function numbersOf(rows: readonly { readonly n: number }[]): number[] {
+  return rows.map(({ n }) => n).toSorted((a, b) => a - b)
+}
 
 async function addJobs(pool: ReturnType<typeof openPool>): Promise<void> {
   const database = pg(pool, { name: 'shop' })

@@ -1,6 +1,7 @@
 import type { DbContext } from '@stepping/core'
 import type { SqlDatabase } from '@stepping/sql'
 import type { JobStore, Settlement } from '@stepping/self-tm'
+import { replacing } from '../replacing.ts'
 
 /** Where a process can be made to die. Each is between two lines of `docs/failure-matrix.md`. */
 export type CrashPoint =
@@ -70,17 +71,6 @@ export function crashingStore(store: JobStore, point: CrashPoint): JobStore {
       const results = await store.settle(settlements)
       if (point === 'between two steps' && has('advanced')) await die()
       return results
-    },
-  })
-}
-
-/** The object with some of its members replaced; the others are called on the object itself. */
-function replacing<T extends object>(target: T, members: Partial<T>): T {
-  return new Proxy(target, {
-    get(_, key) {
-      if (key in members) return Reflect.get(members, key)
-      const value: unknown = Reflect.get(target, key, target)
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value
     },
   })
 }

@@ -3,17 +3,18 @@ import { pg } from '@stepping/adapter-pg'
 import { createStepping, defineStep, unchecked } from '@stepping/core'
 import { selfTm, sqlJobStore } from '@stepping/self-tm'
 import type { JobStore } from '@stepping/self-tm'
+import { replacing } from '../replacing.ts'
 import { openPool } from './open-pool.ts'
 
 /** Steps that are over soon, many at once; it dies while more jobs are claimed than it has slots for. */
 export interface QuickEnvironment {
   DATABASE_URL: string
-  /** A line for each run; what was written to a file outlives a SIGKILL. */
+  /** A line for each run, with its job and attempt; what was written to a file outlives a SIGKILL. */
   RUNS: string
   DIE?: string
 }
 
-export const concurrency = 50
+const concurrency = 50
 const stepMs = 5
 
 const env = process.env as unknown as QuickEnvironment
@@ -23,9 +24,9 @@ let begun = 0
 const quick = defineStep({
   name: 'Quick',
   args: unchecked<{ n: number }>(),
-  async run({ args }) {
+  async run({ args, attempt }) {
     begun++
-    appendFileSync(env.RUNS, `${process.pid} ${args.n}\n`)
+    appendFileSync(env.RUNS, `${args.n} ${attempt}\n`)
     await new Promise((resolve) => setTimeout(resolve, stepMs))
   },
 })
@@ -42,22 +43,14 @@ async function claim(request: Parameters<JobStore['claim']>[0]): ReturnType<JobS
 }
 
 function dieIfSomeWait(): void {
-  const waiting = claimed - begun
-  if (!env.DIE || waiting === 0) return
-  appendFileSync(env.RUNS, `${process.pid} waiting ${waiting}\n`)
+  if (!env.DIE || claimed === begun) return
   process.kill(process.pid, 'SIGKILL')
 }
 
 const stepping = createStepping({
   app: 'shop',
   tm: selfTm({
-    store: new Proxy(store, {
-      get(target, key) {
-        if (key === 'claim') return claim
-        const value: unknown = Reflect.get(target, key, target)
-        return typeof value === 'function' ? (value.bind(target) as unknown) : value
-      },
-    }),
+    store: replacing(store, { claim }),
     concurrency,
     leaseMs: 4_000,
     pollMs: 200,

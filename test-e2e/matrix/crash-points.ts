@@ -8,6 +8,7 @@ import type {
   TransactionManager,
 } from '@stepping/core'
 import type { JobStore, Settlement } from '@stepping/self-tm'
+import { replacing } from '../replacing.ts'
 
 /** Where a process can be made to die: each between two lines of `docs/failure-matrix.md`. */
 export const crashPoints = [
@@ -182,14 +183,3 @@ export class Crash {
 }
 
 type Enlist = NonNullable<TransactionManager['enlist']>
-
-/** The object with some of its members replaced; the others are called on the object itself. */
-function replacing<T extends object>(target: T, members: Partial<T>): T {
-  return new Proxy(target, {
-    get(_, key) {
-      if (key in members) return Reflect.get(members, key)
-      const value: unknown = Reflect.get(target, key, target)
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value
-    },
-  })
-}

@@ -8,7 +8,6 @@ import {
   watchTransaction,
 } from '@stepping/sql/node-postgres'
 import type {
-  PgClient,
   PgPool,
   PgQueryable,
   PooledPgClient,
@@ -16,8 +15,6 @@ import type {
 } from '@stepping/sql/node-postgres'
 import { over } from './driver.ts'
 import type { DrizzleDriver } from './driver.ts'
-
-type PooledClient = PgClient & PooledPgClient
 
 export function nodePostgres(client: unknown, { prepare = false }: PrepareOption): DrizzleDriver {
   const pool = client as PgPool
@@ -40,7 +37,7 @@ export function nodePostgres(client: unknown, { prepare = false }: PrepareOption
     },
     execute: (session, statement) => execute(session.client as PgQueryable, statement, prepare),
     handle(session) {
-      const connection = session.client as PooledClient
+      const connection = session.client as PooledPgClient
       const checkout = connection.release
       return {
         unusable() {

@@ -8,6 +8,8 @@ export interface Counts {
   roundTrips: number
   notifications: number
   claims: number
+  /** Renewals of leases, each of all jobs that run. */
+  heartbeats: number
 }
 
 /** A pool that counts what is sent over it. */
@@ -15,7 +17,13 @@ export function countingPool(
   connectionString: string,
   pipeline = false,
 ): { pool: Pool; counts: Counts } {
-  const counts: Counts = { statements: 0, roundTrips: 0, notifications: 0, claims: 0 }
+  const counts: Counts = {
+    statements: 0,
+    roundTrips: 0,
+    notifications: 0,
+    claims: 0,
+    heartbeats: 0,
+  }
 
   class CountingClient extends Client {
     #unanswered = 0
@@ -30,11 +38,13 @@ export function countingPool(
       const [query] = args as [string | { text: string }]
       const text = typeof query === 'string' ? query : query.text
       if (text.includes('pg_notify')) counts.notifications++
-      else {
+      // Once for each process, and on a slow machine only after it has started.
+      else if (!text.startsWith('listen ')) {
         counts.statements++
         if (this.#unanswered === 0) counts.roundTrips++
       }
       if (text.includes('skip locked')) counts.claims++
+      if (text.includes('from mine')) counts.heartbeats++
       this.#unanswered++
       return (super.query as (...all: unknown[]) => never)(...args)
     }

@@ -45,6 +45,7 @@ export function queryBy(core: CallbackConnection): Mysql2Connection['query'] {
     })
 }
 
+/** What a pool handed out, to send on past its promises. */
 export function sender(pooled: PooledConnection): Mysql2Connection {
   const core = pooled.connection as CallbackConnection
   return {

@@ -31,6 +31,7 @@ export interface Mysql2Driver<C extends PooledConnection> {
 
 /** A transaction that is open on a connection, as far as it shows. */
 interface Transaction {
+  readonly connection: Mysql2Connection
   readonly guard: TransactionGuard
   /** Its end is about to be sent: what came later would commit by itself. */
   ending: boolean
@@ -40,8 +41,8 @@ interface Transaction {
   proved: boolean
 }
 
-function transactionWith(guard: TransactionGuard): Transaction {
-  return { guard, ending: false, last: undefined, proved: false }
+function transactionOn(connection: Mysql2Connection, guard: TransactionGuard): Transaction {
+  return { connection, guard, ending: false, last: undefined, proved: false }
 }
 
 /** @throws SteppingError `DATABASE_INVALID` for what is no pool of mysql2, in the words of the adapter `name`. */
@@ -77,16 +78,15 @@ export function mysql2Driver<C extends PooledConnection>(
     ): Promise<R> {
       const pooled = await pool.getConnection()
       const connection = sender(pooled)
-      const transaction = transactionWith(
-        isOwn ? ownTransaction(connection) : guardTransaction(connection),
-      )
+      const guard = isOwn ? ownTransaction(connection) : guardTransaction(connection)
+      const transaction = transactionOn(connection, guard)
       opened.set(pooled, transaction)
       let outcome: { readonly value: R } | { readonly error: unknown } | undefined
       const finish = async (work: () => Promise<R>): Promise<R> => {
         try {
-          if (!isOwn && !(await commitsAlone(connection))) await transaction.guard.mark()
+          if (!isOwn && !(await commitsAlone(connection))) await guard.mark()
           const value = await work()
-          await commitOn(connection, transaction)
+          await commitOn(transaction)
           outcome = { value }
           return value
         } catch (error) {
@@ -108,11 +108,10 @@ export function mysql2Driver<C extends PooledConnection>(
     },
     bind(pooled) {
       assertConnectionOf(core, pooled)
-      const connection = sender(pooled)
       const ours = opened.get(pooled)
       // What somebody else opened has no name: on one connection, each context may be of another one.
-      const transaction = ours ?? transactionWith(guardTransaction(connection, notBegun))
-      const { guard } = transaction
+      const transaction = ours ?? foreignTransaction(sender(pooled))
+      const { connection, guard } = transaction
       const self = {}
       const assertOpen = (): void => {
         assertConnectionOf(core, pooled)
@@ -133,7 +132,7 @@ export function mysql2Driver<C extends PooledConnection>(
         provedCommit: () => transaction.proved && transaction.last === self,
         async commit() {
           assertOpen()
-          await commitOn(connection, transaction)
+          await commitOn(transaction)
         },
       }
     },
@@ -146,9 +145,13 @@ const notBegun =
 /** Only MariaDB reads what stands in this kind of comment. */
 const askMariadb = 'select 1 /*M! + 1 */ as product'
 
-async function commitOn(connection: Mysql2Connection, transaction: Transaction): Promise<void> {
+function foreignTransaction(connection: Mysql2Connection): Transaction {
+  return transactionOn(connection, guardTransaction(connection, notBegun))
+}
+
+async function commitOn(transaction: Transaction): Promise<void> {
   transaction.ending = true
-  transaction.proved = await commit(connection, transaction.guard)
+  transaction.proved = await commit(transaction.connection, transaction.guard)
 }
 
 async function rolledBack(connection: Mysql2Connection): Promise<boolean> {

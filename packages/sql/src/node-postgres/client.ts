@@ -12,11 +12,6 @@ export interface PgPool extends PgEmitter {
   on(event: 'error', listener: () => void): unknown
 }
 
-export interface PooledPgClient extends PgQueryable {
-  /** A new function at each checkout. */
-  readonly release: (destroy?: boolean) => void
-}
-
 export interface PgEmitter {
   on(event: 'error', listener: () => void): unknown
   listeners(event: 'error'): readonly unknown[]
@@ -37,7 +32,7 @@ export interface PgListener extends PgAddress {
   end(): Promise<void>
 }
 
-/** A connection that a pool hands out. */
+/** What of a connection is looked at. */
 export interface PgClient {
   end(): Promise<void>
   /** pg 8.21 and later: T in a transaction, E in a failed one, I idle. */
@@ -46,6 +41,12 @@ export interface PgClient {
   readonly pipeline?: boolean
   /** What the server says; pg-native does not show it. */
   readonly connection?: PgConnection
+}
+
+/** A connection that a pool hands out. */
+export interface PooledPgClient extends PgClient, PgQueryable {
+  /** A new function at each checkout. */
+  readonly release: (destroy?: boolean) => void
 }
 
 /** The messages of the server that are listened to. */

@@ -63,9 +63,9 @@ async function openApp(stage: Stage, everyMs: number): Promise<App> {
   const running = (async () => {
     for (;;) {
       await host.exit
-      if (isStopped) return
       // It may be that it cannot start: a server is away.
-      await delay(100)
+      if (!isStopped) await delay(100)
+      if (isStopped) return
       host = run('load')
     }
   })()

@@ -1,10 +1,10 @@
 import { newGid } from '@stepping/core'
 import type { BarrierKey } from '@stepping/core'
 import type { CommittableSqlContext, SqlDatabase } from '@stepping/sql'
-import { freshMysqlDatabase } from '@stepping/test-support'
+import { freshMysqlDatabase, shownByInnodb } from '@stepping/test-support'
 import { createPool } from 'mysql2/promise'
 import type { Pool, PoolConnection, PoolOptions, RowDataPacket } from 'mysql2/promise'
-import { inject, onTestFinished, vi } from 'vitest'
+import { inject, onTestFinished } from 'vitest'
 import { mysql2 } from '../src/index.ts'
 import type { Mysql2Options, Mysql2TransactionOptions } from '../src/index.ts'
 
@@ -122,19 +122,15 @@ export async function newKey(database: TestDatabase): Promise<BarrierKey> {
 
 /** Waits until a statement with this text waits for a lock; resolves with its connection's id. */
 export async function waitingForLock({ query }: Harness, text: string): Promise<number> {
-  return await vi.waitFor(
-    async () => {
-      const rows = await query(
-        `select trx_mysql_thread_id as id from information_schema.innodb_trx
-        where trx_state = 'LOCK WAIT' and trx_query like ?`,
-        [`%${text}%`],
-      )
-      if (!rows[0]) throw new Error(`nothing with ${text} waits for a lock`)
-      return rows[0]['id'] as number
-    },
-    // The server shows what it showed before to whoever asks again within a tenth of a second.
-    { timeout: 5_000, interval: 150 },
-  )
+  return await shownByInnodb(async () => {
+    const rows = await query(
+      `select trx_mysql_thread_id as id from information_schema.innodb_trx
+      where trx_state = 'LOCK WAIT' and trx_query like ?`,
+      [`%${text}%`],
+    )
+    if (!rows[0]) throw new Error(`nothing with ${text} waits for a lock`)
+    return rows[0]['id'] as number
+  })
 }
 
 /**

@@ -2,7 +2,8 @@ import type { OnceKey } from '@stepping/core'
 import { sql } from '@stepping/sql'
 import { toLiteralText } from '@stepping/sql/mysql'
 import type { RowDataPacket } from 'mysql2/promise'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { shownByInnodb } from '@stepping/test-support'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { begun, newKey, open, openForTest, order } from './harness.ts'
 import type { Harness } from './harness.ts'
 
@@ -97,15 +98,11 @@ const ownLevel = sql`
   where trx_mysql_thread_id = connection_id()`
 
 async function levelOf(ask: () => Promise<readonly Record<string, unknown>[]>): Promise<unknown> {
-  return await vi.waitFor(
-    async () => {
-      const [row] = await ask()
-      if (!row) throw new Error('the server does not show the transaction')
-      return row['level']
-    },
-    // The server shows what it showed before to whoever asks again within a tenth of a second.
-    { timeout: 5_000, interval: 150 },
-  )
+  return await shownByInnodb(async () => {
+    const [row] = await ask()
+    if (!row) throw new Error('the server does not show the transaction')
+    return row['level']
+  })
 }
 
 test('a read-only transaction is one', async () => {

@@ -2,7 +2,8 @@ import { newGid } from '@stepping/core'
 import { sql } from '@stepping/sql'
 import { QueryTypes, Sequelize } from 'sequelize'
 import type { Transaction } from 'sequelize'
-import { describe, expect, test, vi } from 'vitest'
+import { shownByInnodb } from '@stepping/test-support'
+import { describe, expect, test } from 'vitest'
 import { startApp } from '../../adapter-pg/test/app.ts'
 import { sequelize } from '../src/index.ts'
 import { begun, mariadb, mysql2, newKey, openForTest } from './harness.ts'
@@ -18,16 +19,12 @@ async function sufferDeadlock(h: Harness, transaction: Transaction): Promise<voi
   await change(transaction, 'id = 1')
   await change(rival, 'id > 1')
   const waiting = change(rival, 'id = 1')
-  await vi.waitFor(
-    async () => {
-      const waits = await h.query(
-        `select 1 from information_schema.innodb_trx where trx_state = 'LOCK WAIT' and trx_query like '%held%'`,
-      )
-      expect(waits.length).toBeGreaterThan(0)
-    },
-    // The server shows what it showed before to whoever asks again within a tenth of a second.
-    { timeout: 10_000, interval: 150 },
-  )
+  await shownByInnodb(async () => {
+    const waits = await h.query(
+      `select 1 from information_schema.innodb_trx where trx_state = 'LOCK WAIT' and trx_query like '%held%'`,
+    )
+    expect(waits.length).toBeGreaterThan(0)
+  })
   const error = await change(transaction, 'id = 2').catch((reason: unknown) => reason)
   await waiting
   await rival.rollback()

@@ -2,7 +2,8 @@ import { sqlJobStore } from '@stepping/self-tm'
 import type { Claim, JobStore } from '@stepping/self-tm'
 import { sql } from '@stepping/sql'
 import type { AnySqlDatabase, Execute } from '@stepping/sql'
-import { describe, expect, test, vi } from 'vitest'
+import { shownByInnodb } from '@stepping/test-support'
+import { describe, expect, test } from 'vitest'
 import {
   claimedGids,
   claimNew,
@@ -35,17 +36,13 @@ function noting({ database }: MysqlStore): { store: JobStore; errors: unknown[] 
 
 /** Resolves when this many statements wait for a lock on the store's rows. */
 async function waiting({ query, prefix }: MysqlStore, count: number): Promise<void> {
-  await vi.waitFor(
-    async () => {
-      const rows = await query(
-        `select 1 from information_schema.innodb_trx where trx_state = 'LOCK WAIT' and trx_query like ?`,
-        [`%\`${prefix}%`],
-      )
-      expect(rows).toHaveLength(count)
-    },
-    // The server shows what it showed before to whoever asks again within a tenth of a second.
-    { timeout: 10_000, interval: 150 },
-  )
+  await shownByInnodb(async () => {
+    const rows = await query(
+      `select 1 from information_schema.innodb_trx where trx_state = 'LOCK WAIT' and trx_query like ?`,
+      [`%\`${prefix}%`],
+    )
+    expect(rows).toHaveLength(count)
+  })
 }
 
 /** Jobs that are claimed, in the order of their gids, in which they were not inserted. */

@@ -17,6 +17,7 @@ const examples = existsSync('examples/orders/main.ts') ? ['start'] : []
 const withServers = ['mutations --tested', ...examples, 'check:packages', 'check:install']
 
 const failedPhases: string[] = []
+const failures: string[] = []
 const counts = { passed: 0, failed: 0, skipped: 0 }
 const disk = tmpdir()
 const folder = await mkdtemp(join(await temporaryRoot(), 'stepping-test-'))
@@ -41,6 +42,7 @@ try {
   await rm(folder, { recursive: true })
 }
 
+for (const each of told(failures)) console.log(each)
 if (failedPhases.length > 0) console.log(`FAILED: ${failedPhases.join(', ')}`)
 const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''
 console.log(`${counts.passed} passed, ${counts.failed} failed${skipped}`)
@@ -122,6 +124,10 @@ async function counted(script: string, stdio: 'pipe' | 'inherit' = 'pipe'): Prom
   const broken = report?.testResults.filter(
     (each) => each.status === 'failed' && each.assertionResults.length === 0,
   )
+  for (const { status, message, assertionResults } of report?.testResults ?? []) {
+    if (status === 'failed') failures.push(...(message ? [message] : []))
+    failures.push(...assertionResults.flatMap((each) => each.failureMessages.slice(0, 1)))
+  }
   counts.passed += report?.numPassedTests ?? 0
   counts.failed += (report?.numFailedTests ?? 0) + (broken?.length ?? 0)
   counts.skipped += (report?.numPendingTests ?? 0) + (report?.numTodoTests ?? 0)
@@ -133,7 +139,26 @@ interface Report {
   numFailedTests: number
   numPendingTests: number
   numTodoTests: number
-  testResults: { status: string; assertionResults: unknown[] }[]
+  testResults: {
+    status: string
+    message: string
+    assertionResults: { failureMessages: string[] }[]
+  }[]
+}
+
+/** The most frequent ones once more: a log is read from its end, and many tests often fail for one reason. */
+function told(messages: readonly string[]): string[] {
+  const alike = Map.groupBy(messages, (each) => each.split('\n    at ')[0]!)
+  const most = [...alike].toSorted((a, b) => b[1].length - a[1].length)
+  return most.slice(0, 3).map(([message, all]) => `${all.length} × ${shortened(message)}`)
+}
+
+/** Its first lines say what failed; what a process said last before it ended stands in the last ones. */
+function shortened(message: string): string {
+  const head = 250
+  const tail = 250
+  if (message.length <= head + tail) return message
+  return `${message.slice(0, head)}\n  …\n${message.slice(-tail)}`
 }
 
 async function pnpmRun(

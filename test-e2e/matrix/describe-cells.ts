@@ -41,7 +41,7 @@ export function describeCellsOn(product: Product): void {
     describe.each(wanted)('$name', (cell) => {
       judgeCell(cell, () => {
         const result = played.get(cell.name)
-        if (result === undefined) throw new Error(`${cell.name} was not played.`)
+        if (result === undefined) throw new Error('Nothing was played.')
         if (result instanceof Error) throw result
         return result
       })

@@ -23,7 +23,12 @@ let nextTurn = 0
  * What a busy machine answers, where leases last a second and a job is asked about after a third of one. A caller tries
  * again then.
  */
-const tooLate = ['no answer within', 'was asked about before', 'is too busy to tell']
+const tooLate = [
+  'no answer within',
+  'did not answer within',
+  'was asked about before',
+  'is too busy to tell',
+]
 
 // Opened first, all of them: to load a library, or PGlite, holds the whole process up for seconds.
 for (const act of await Promise.all(all.map(open))) void act()

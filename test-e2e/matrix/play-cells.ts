@@ -10,6 +10,9 @@ import { openStage } from './stage.ts'
 import type { Stage } from './stage.ts'
 import type { Trace } from './trace.ts'
 
+/** They take a tenth of it where other tests run beside. The test itself has twice as long. */
+const endAfterMs = 300_000
+
 /** What came of a cell's scenarios. */
 export interface Played {
   /** How long the app took for a scenario, in milliseconds. */
@@ -36,7 +39,10 @@ export async function playCells(
   try {
     const plays = stages.map((stage) => new Play(stage))
     await playScenarios(plays)
-    const host = runHost(stages.map((stage) => stage.app({ do: ['settle', 'rows', 'close'] })))
+    const host = runHost(
+      stages.map((stage) => stage.app({ do: ['settle', 'rows', 'close'] })),
+      endAfterMs,
+    )
     const ends = plays.map(async (play): Promise<[string, Played | Error]> => [
       play.name,
       await play.judged(host).catch((error: Error) => error),
@@ -52,13 +58,19 @@ export async function playCells(
 }
 
 async function playScenarios(plays: readonly Play[]): Promise<void> {
-  const first = runHost(plays.map((play) => play.first()))
+  const first = runHost(
+    plays.map((play) => play.first()),
+    endAfterMs,
+  )
   await Promise.all(plays.map((play) => play.noteFirst(first)))
   const isAlone = plays.some(({ stage }) => isSingle(stage.cell))
   if (isAlone) await kill(first)
   for (const n of deaths.keys()) {
     // Two processes work while each app of this one places its orders.
-    const host = runHost(plays.map((play) => play.death(n)))
+    const host = runHost(
+      plays.map((play) => play.death(n)),
+      endAfterMs,
+    )
     const { signal } = await host.exit
     if (signal !== 'SIGKILL') throw new Error(`It did not die: ${host.output()}`)
     for (const play of plays) await play.noteDeath(n, host)
@@ -116,9 +128,9 @@ class Play {
   }
 
   async judged(host: Host): Promise<Played> {
+    if (this.#error) throw this.#error
     const { orders, ledger } = await rowsOf(host, this.name)
     await host.line(this.name, (line) => line === 'ready')
-    if (this.#error) throw this.#error
     return { did: this.#did, orders, ledger, traces: this.stage.traces() }
   }
 

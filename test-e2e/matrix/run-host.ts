@@ -13,10 +13,15 @@ export interface Host extends Pick<Child, 'pid' | 'exit' | 'kill'> {
   line(cell: string, matches: (line: string) => boolean): Promise<string>
 }
 
-export function runHost(apps: readonly AppSettings[]): Host {
+/** @param endAfterMs When a process that hangs is ended, so that whoever waits for a line is told what it printed. */
+export function runHost(apps: readonly AppSettings[], endAfterMs?: number): Host {
   const child = runChild(new URL('./host.ts', import.meta.url), {
     env: { APPS: JSON.stringify(apps) },
   })
+  if (endAfterMs !== undefined) {
+    const alarm = setTimeout(() => child.kill(), endAfterMs)
+    void child.exit.then(() => clearTimeout(alarm))
+  }
   return {
     pid: child.pid,
     exit: child.exit,

@@ -1,4 +1,5 @@
 import { createClient } from '@libsql/client'
+import type { Client } from '@libsql/client'
 import { drizzleSqlite } from '@stepping/adapter-drizzle'
 import type { DatabaseRef } from '@stepping/core'
 import Sqlite from 'better-sqlite3'
@@ -29,21 +30,25 @@ export const drizzleLibsql: Library = {
     const db = overLibsql({ client })
     const library = opened<'async'>(db, ref, async () => client.close())
     const ownTransaction: OpenLibrary['ownTransaction'] = async (work) =>
-      await whileLocked(() =>
+      await whileLocked(client, () =>
         db.transaction((tx) => work(tx, library.database.context(tx)), { behavior: 'immediate' }),
       )
     return { ...library, ownTransaction }
   },
 }
 
-/** A transaction of one's own gets no turn for the write lock: it is refused while another one has it. */
-async function whileLocked<R>(begin: () => Promise<R>): Promise<R> {
+/**
+ * A transaction of one's own gets no turn for the write lock: it is refused while another one has it. The BEGIN that was
+ * refused stays half-run on its connection, where each later one would be refused for what it still reads.
+ */
+async function whileLocked<R>(client: Client, begin: () => Promise<R>): Promise<R> {
   for (;;) {
     try {
       return await begin()
     } catch (error) {
       if (!(error as Error).message.startsWith('SQLITE_BUSY')) throw error
       await new Promise((resolve) => setTimeout(resolve, 5))
+      await client.reconnect()
     }
   }
 }

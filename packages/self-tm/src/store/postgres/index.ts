@@ -24,7 +24,7 @@ export const postgresStatements: JobStatements = {
   notify: one((_tables: Tables, channel: string) => notify(channel)),
   claimJobs: one(claimJobs),
   renewLeases: one(renewLeases),
-  settleJobs: one(settleJobs),
+  settleJobs,
   readCursors: one(readCursors),
   findJob: one(findJob),
   listJobs: one(listJobs),

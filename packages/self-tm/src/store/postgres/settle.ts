@@ -1,79 +1,118 @@
 import { durableCommit, sql } from '@stepping/sql'
-import type { Statement, Tables } from '@stepping/sql'
+import type { AnySqlDatabase, Statement, Tables } from '@stepping/sql'
+import { gidsOf } from '../job-rows.ts'
+import type { Row } from '../job-rows.ts'
 import type { Settlement } from '../job-store.ts'
 
 /**
- * Writes a batch of endings in one statement and returns the gids it wrote. A row is written only
- * under its holder's token and at the cursor that the holder saw, so a holder that lost its lease,
- * or that repeats itself, changes nothing.
+ * Writes a batch of endings and returns the gids it wrote. A row is written only under its holder's
+ * token and at the cursor that the holder saw, so a holder that lost its lease, or that repeats
+ * itself, changes nothing.
  *
- * Rows are locked in the order of their gids: two batches that share two rows in two orders would
- * deadlock. Each is looked up by its gid, in a lateral query that the planner cannot take apart: after
+ * Each statement locks its rows in the order of their gids: two that share two rows in two orders would deadlock.
+ */
+export async function settleJobs(
+  database: AnySqlDatabase,
+  settlements: readonly Settlement[],
+  keepHistory: boolean,
+): Promise<readonly Row[]> {
+  const run = async (statement: Statement): Promise<readonly Row[]> =>
+    (await database.run(statement)).rows
+  const { tables } = database
+  const finished = settlements.filter(({ to }) => to === 'finished')
+  if (finished.length === 0) return await run(changeJobs(tables, settlements))
+  const rows = await run(deleteFinished(tables, finished, keepHistory))
+  if (rows.length === settlements.length) return rows
+  // Of the finished that are left, each is kept for late messages, or not this holder's any more.
+  const deleted = gidsOf(rows)
+  const rest = settlements.filter(({ gid }) => !deleted.has(gid))
+  return [...rows, ...(await run(changeJobs(tables, rest)))]
+}
+
+/**
+ * For most jobs all that there is to write. The gids are an array, which is looked up in one walk of the index, in its
+ * order; by a join each would be looked up from the root. Nothing else may be what rows are found by: what the planner
+ * believes of leases and tokens is out of date. So each row is compared with a hash table of the endings, by an expression
+ * that cannot be made a join.
+ */
+function deleteFinished(
+  tables: Tables,
+  finished: readonly Settlement[],
+  keepHistory: boolean,
+): Statement {
+  const held = finished.map(({ gid, token, cursor }) => ({ gid, token, cursor }))
+  const deleted = sql`
+      delete from ${tables.table('job')}
+      where gid = any(array(select gid from ended))
+        and case when (gid, lease_token, cursor) in (select gid, token, cursor from ended) then true end
+        and lease_until is not null and not keep and (select ${durableCommit}) is not null`
+  const ended = sql`
+    with ended as materialized (
+      select * from json_to_recordset(${JSON.stringify(held)}::text::json) as e (gid text, token int, cursor int)
+    )`
+  if (!keepHistory) return sql`${ended} ${deleted} returning gid`
+  return sql`${ended}, deleted as (
+      ${deleted} returning gid, app, steps, last_error, created_at
+    ), moved as (
+      insert into ${tables.table('history')} (gid, app, state, steps, last_error, created_at, finished_at)
+      select gid, app, 'finished', steps, last_error, created_at, clock_timestamp() from deleted
+      on conflict (gid) do nothing
+    )
+    select gid from deleted`
+}
+
+/**
+ * Rows are looked up one by one, by their gids, in a lateral query that the planner cannot take apart: after
  * an ANALYZE that saw no lease it would expect none, and compare every row with every ending. (Of the state as
- * it is, see `submitPrepared`.) It stays where it is, and is written there. One that was written to after this statement's first look, such
+ * it is, see `submitPrepared`.) Each stays where it is, and is written there. One that was written to after this statement's first look, such
  * as by a renewal, was moved by that: it is not seen there, and left for another try. A pending
  * `retry_now` outlives a failure, and a repeat of `submitted`: the operator's word is newer.
  */
-export function settleJobs(
-  tables: Tables,
-  settlements: readonly Settlement[],
-  keepHistory: boolean,
-): Statement {
+function changeJobs(tables: Tables, settlements: readonly Settlement[]): Statement {
   const job = tables.table('job')
   return sql`
     with guard as materialized (
       select ${durableCommit} as durable
     ), ended as materialized (
-      select e.*, held.place, held.keep from (
+      select e.*, held.place from (
         select * from json_to_recordset(${JSON.stringify(settlements)}::text::json) as e
           (gid text, token int, cursor int, "to" text, "nextStep" text, "inMs" float8, "leaseMs" float8, error text)
         order by gid collate "C"
       ) e
       cross join lateral (
-        select j.ctid as place, j.keep from ${job} j
-        where j.gid = e.gid and j.lease_token = e.token and j.cursor = e.cursor
+        select j.ctid as place from ${job} j
+        where j.gid = e.gid and j.lease_token = e.token and j.cursor = e.cursor and (j.keep or e.to <> 'finished')
           and j.lease_until is not null and (j.state || '' = 'prepared' or j.state || '' = 'submitted' and e.to <> 'submitted')
         for update
       ) held
       cross join guard where durable is not null
-    ), deleted as (
-      delete from ${job} j using ended e
-      where j.ctid = e.place and e.to = 'finished' and not e.keep
-      returning j.gid, j.app, j.steps, j.last_error, j.created_at
-    ), moved as (
-      insert into ${tables.table('history')} (gid, app, state, steps, last_error, created_at, finished_at)
-      select gid, app, 'finished', steps, last_error, created_at, clock_timestamp() from deleted
-      where ${keepHistory}::boolean
-      on conflict (gid) do nothing
-    ), changed as (
-      update ${job} j set
-        state = case
-          when e.to in ('submitted', 'finished', 'rolledBack') then e.to
-          when e.to = 'parked' and not j.retry_now then 'parked'
-          else j.state end,
-        cursor = j.cursor + case when e.to in ('advanced', 'finished') then 1 else 0 end,
-        next_step = case e.to when 'advanced' then e."nextStep" when 'finished' then null else j.next_step end,
-        attempts = case
-          when e.to in ('advanced', 'submitted') then 0
-          when e.to in ('retried', 'parked') then j.attempts + 1
-          else j.attempts end,
-        due_at = case
-          when e.to in ('retried', 'parked') and j.retry_now then clock_timestamp()
-          when e.to in ('retried', 'returned') then clock_timestamp() + e."inMs" * interval '1 ms'
-          else j.due_at end,
-        retry_now = j.retry_now and e.to = 'returned',
-        lease_owner = case when e.to in ('advanced', 'submitted') then j.lease_owner end,
-        lease_until = case when e.to in ('advanced', 'submitted') then clock_timestamp() + e."leaseMs" * interval '1 ms' end,
-        last_error = case
-          when e.to in ('retried', 'parked') then e.error
-          when e.to = 'advanced' then null
-          else j.last_error end,
-        finished_at = case when e.to in ('finished', 'rolledBack') then clock_timestamp() end
-      from ended e
-      where j.ctid = any(array(select place from ended where "to" <> 'finished' or keep)) and j.ctid = e.place
-      returning j.gid
     )
-    select gid from deleted union all select gid from changed`
+    update ${job} j set
+      state = case
+        when e.to in ('submitted', 'finished', 'rolledBack') then e.to
+        when e.to = 'parked' and not j.retry_now then 'parked'
+        else j.state end,
+      cursor = j.cursor + case when e.to in ('advanced', 'finished') then 1 else 0 end,
+      next_step = case e.to when 'advanced' then e."nextStep" when 'finished' then null else j.next_step end,
+      attempts = case
+        when e.to in ('advanced', 'submitted') then 0
+        when e.to in ('retried', 'parked') then j.attempts + 1
+        else j.attempts end,
+      due_at = case
+        when e.to in ('retried', 'parked') and j.retry_now then clock_timestamp()
+        when e.to in ('retried', 'returned') then clock_timestamp() + e."inMs" * interval '1 ms'
+        else j.due_at end,
+      retry_now = j.retry_now and e.to = 'returned',
+      lease_owner = case when e.to in ('advanced', 'submitted') then j.lease_owner end,
+      lease_until = case when e.to in ('advanced', 'submitted') then clock_timestamp() + e."leaseMs" * interval '1 ms' end,
+      last_error = case
+        when e.to in ('retried', 'parked') then e.error
+        when e.to = 'advanced' then null
+        else j.last_error end,
+      finished_at = case when e.to in ('finished', 'rolledBack') then clock_timestamp() end
+    from ended e
+    where j.ctid = any(array(select place from ended)) and j.ctid = e.place
+    returning j.gid`
 }
 
 /** Where the rows stand that a batch did not write. */

@@ -45,7 +45,7 @@ export class Worker {
   readonly #wakeUp = new WakeUp()
   readonly #slots: Slots
   readonly #ahead: ClaimedAhead
-  /** How many jobs one claim asks for, unless they may wait for slots. In halves: while the jobs of one run, the next ones are claimed. */
+  /** How many jobs one claim asks for, at most. In halves: while the jobs of one run, the next ones are claimed. */
   readonly #batch: number
   readonly #reportedSteps = new Set<string>()
   #unknownSteps: readonly string[] = []
@@ -300,9 +300,7 @@ export class Worker {
   /** How many jobs to claim now. */
   #claimable(): number {
     const { free } = this.#slots
-    const { room } = this.#ahead
-    const most = room > 0 ? this.#options.concurrency : this.#batch
-    return this.#closing ? 0 : Math.min(free + room, most)
+    return this.#closing ? 0 : Math.min(free + this.#ahead.room, this.#batch)
   }
 
   #reportUnknown(steps: readonly string[]): void {

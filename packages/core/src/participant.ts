@@ -9,7 +9,7 @@ import { retryDelayMs } from './retry-policy.ts'
 import { safeAge } from './safe-age.ts'
 import type { StepRegistry } from './step-registry.ts'
 import type { AnyStep } from './step.ts'
-import type { FailedOutcome, Participant, StepCall } from './transaction-manager.ts'
+import type { FailedOutcome, Participant, StepCall, StepOutcome } from './transaction-manager.ts'
 
 export interface ParticipantParts extends Omit<AttemptParts, 'deadlines'> {
   readonly app: string
@@ -23,9 +23,33 @@ export interface ParticipantParts extends Omit<AttemptParts, 'deadlines'> {
  */
 const invalidArgsAttempts = 6
 
+const done = { done: true } as const
+
 /** What a transaction manager calls back: makes attempts of steps and answers query prepared. */
 export function createParticipant(given: ParticipantParts): Participant {
   const parts = { ...given, deadlines: new Deadlines() }
+  async function failed(
+    step: AnyStep<never>,
+    call: StepCall,
+    error: Error,
+    attemptsMade: number,
+  ): Promise<StepOutcome> {
+    const outcome = failureOf(step, call, error)
+    if (!outcome.interrupted) {
+      const nextTryInMs = (await call.nextTryInMs?.(outcome)) ?? outcome.retryInMs
+      parts.report({
+        type: 'step.failed',
+        gid: call.gid,
+        step: call.name,
+        index: call.index,
+        attempt: attemptsMade,
+        error,
+        retryInMs: outcome.park ? null : nextTryInMs,
+      })
+    }
+    return outcome
+  }
+
   return {
     app: parts.app,
     owner: parts.owner,
@@ -34,36 +58,24 @@ export function createParticipant(given: ParticipantParts): Participant {
       return parts.databases.known
     },
     report: (event: SteppingEvent) => parts.report(event),
-    runStep: async (call) => {
+    runStep: (call) => {
       let step: AnyStep<never>
       try {
         step = parts.registry.get(call.name)
       } catch (error) {
-        return {
+        return Promise.resolve({
           done: false,
           error: toError(error),
           interrupted: true,
           park: false,
           retryInMs: retryDelayMs(call.attempt),
-        }
-      }
-      const notMade = cutOff(step, call)
-      const error = notMade ?? (await attempt(parts, step, call))
-      if (!error) return { done: true }
-      const outcome = failureOf(step, call, error)
-      if (!outcome.interrupted) {
-        const nextTryInMs = (await call.nextTryInMs?.(outcome)) ?? outcome.retryInMs
-        parts.report({
-          type: 'step.failed',
-          gid: call.gid,
-          step: call.name,
-          index: call.index,
-          attempt: notMade ? call.attempt - 1 : call.attempt,
-          error,
-          retryInMs: outcome.park ? null : nextTryInMs,
         })
       }
-      return outcome
+      const notMade = cutOff(step, call)
+      if (notMade) return failed(step, call, notMade, call.attempt - 1)
+      return attempt(parts, step, call).then((error) =>
+        error ? failed(step, call, error, call.attempt) : done,
+      )
     },
     queryPrepared: async ({ gid, database }) => {
       if (!database) return 'committed'

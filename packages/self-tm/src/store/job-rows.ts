@@ -16,7 +16,7 @@ export function claimOf(row: Row): Claim {
     cursor: Number(row['cursor']),
     attempts: Number(row['attempts']),
     cutOff: isTrue(row['cut_off']),
-    ...decodeDatabase(row['database'] as string | null),
+    database: decodeDatabase(row['database'] as string | null).database,
   }
 }
 

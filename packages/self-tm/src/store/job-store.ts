@@ -143,7 +143,7 @@ export interface Claim {
   readonly attempts: number
   /** The last attempt was not written: its lease ran out. It is among the `attempts`. */
   readonly cutOff?: boolean
-  readonly database?: DatabaseIdentity
+  readonly database?: DatabaseIdentity | undefined
 }
 
 export type HeldLease = Pick<Claim, 'gid' | 'token'>

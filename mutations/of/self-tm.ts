@@ -75,6 +75,26 @@ export const selfTm: readonly Mutation[] = [
     },
   },
   {
+    name: 'an old holder may finish a job whose row is not kept',
+    file: 'packages/self-tm/src/store/postgres/settle.ts',
+    from: '(gid, lease_token, cursor) in (select gid, token, cursor from ended)',
+    to: '(gid, cursor) in (select gid, cursor from ended)',
+    test: {
+      file: 'packages/self-tm/test/postgres-finished.test.ts',
+      name: 'is not deleted under another token',
+    },
+  },
+  {
+    name: 'a finish deletes rows that are kept for late messages',
+    file: 'packages/self-tm/src/store/postgres/settle.ts',
+    from: 'and lease_until is not null and not keep',
+    to: 'and lease_until is not null',
+    test: {
+      file: 'packages/self-tm/test/postgres-finished.test.ts',
+      name: 'is one of a batch of all kinds',
+    },
+  },
+  {
     name: 'an old holder may renew',
     file: 'packages/self-tm/src/store/postgres/claim.ts',
     from: `and j.lease_token = h.token and j.lease_until is not null
@@ -152,10 +172,8 @@ export const selfTm: readonly Mutation[] = [
   {
     name: 'a completion is written at any cursor',
     file: 'packages/self-tm/src/store/postgres/settle.ts',
-    from: ` and j.cursor = e.cursor
-`,
-    to: `
-`,
+    from: ' and j.cursor = e.cursor and (j.keep',
+    to: ' and (j.keep',
     test: {
       file: 'packages/self-tm/test/postgres-job-store.test.ts',
       name: 'is refused at another cursor than the row has',
@@ -218,7 +236,7 @@ export const selfTm: readonly Mutation[] = [
     to: '',
     test: {
       file: 'packages/self-tm/test/postgres-concurrency.test.ts',
-      name: 'batches that share rows in opposite orders do not deadlock',
+      name: 'batches of ended steps that share rows in opposite orders do not deadlock',
     },
   },
   {

@@ -1,5 +1,5 @@
 import { sqlJobStore } from '@stepping/self-tm'
-import type { Claim, JobStore } from '@stepping/self-tm'
+import type { Claim, JobStore, Settlement } from '@stepping/self-tm'
 import type { AnySqlDatabase } from '@stepping/sql'
 import { describe, expect, test, vi } from 'vitest'
 import {
@@ -45,63 +45,97 @@ async function waiting({ query, schema }: PostgresStore, count: number): Promise
   )
 }
 
-/** Jobs that are claimed, in the order of their gids, in which they do not lie in the table. */
-async function claimMany(store: JobStore, count: number): Promise<Claim[]> {
+/** Jobs that are claimed, in the order of their gids, in which they do not lie in the table. No row is kept for late messages. */
+async function claimMany({ store, query }: PostgresStore, count: number): Promise<Claim[]> {
   for (let i = count; i > 0; i--) await store.submit(jobOf(['A', 'B'], { gid: `job-${i}` }))
+  await query('update $job set keep = false')
   const { claims } = await store.claim(request())
   return claims.toSorted((a, b) => (a.gid < b.gid ? -1 : 1))
 }
 
-test('batches that share rows in opposite orders do not deadlock', async () => {
-  const opened = await open()
-  const { store, errors } = noting(opened)
-  const claims = await claimMany(store, 3)
-  const endings = claims.map((claim) => ending(claim, { to: 'advanced', nextStep: 'B', leaseMs }))
-  await using blocker = await connect()
-  await blocker.query('begin')
-  // The row in the middle: each batch takes what it locks before that one, and waits.
-  await blocker.query(`select 1 from "${opened.schema}".job where gid = $1 for update`, [
-    claims[1]!.gid,
-  ])
-  const settled = [store.settle(endings), store.settle(endings.toReversed())]
-  await waiting(opened, 2)
-  await blocker.query('commit')
-  const results = await Promise.all(settled)
-  expect(results.map((each) => [...new Set(each.values())])).toEqual([['saved'], ['saved']])
-  expect(errors).toEqual([])
-})
+/** The statement that goes on with jobs, and the one that deletes them. */
+const endingsOf: readonly [string, (claim: Claim) => Settlement][] = [
+  ['steps', (claim) => ending(claim, { to: 'advanced', nextStep: 'B', leaseMs })],
+  ['jobs', (claim) => ending(claim, { to: 'finished' })],
+]
 
-test('a heartbeat and a batch of endings in opposite orders do not deadlock', async () => {
-  const opened = await open()
-  const { store, errors } = noting(opened)
-  const claims = await claimMany(store, 3)
-  const endings = claims.map((claim) => ending(claim, { to: 'advanced', nextStep: 'B', leaseMs }))
-  await using blocker = await connect()
-  await blocker.query('begin')
-  await blocker.query(`select 1 from "${opened.schema}".job where gid = $1 for update`, [
-    claims[1]!.gid,
-  ])
-  const renewed = store.renew(claims.toReversed(), leaseMs)
-  const settled = store.settle(endings)
-  await waiting(opened, 2)
-  await blocker.query('commit')
-  expect([...(await renewed)].toSorted()).toEqual(claims.map(({ gid }) => gid))
-  expect([...new Set((await settled).values())]).toEqual(['saved'])
-  expect(errors).toEqual([])
-})
+test.each(endingsOf)(
+  'batches of ended %s that share rows in opposite orders do not deadlock',
+  async (_, end) => {
+    const opened = await open()
+    const { store, errors } = noting(opened)
+    const claims = await claimMany(opened, 3)
+    const endings = claims.map(end)
+    await using blocker = await connect()
+    await blocker.query('begin')
+    // The row in the middle: each batch takes what it locks before that one, and waits.
+    await blocker.query(`select 1 from "${opened.schema}".job where gid = $1 for update`, [
+      claims[1]!.gid,
+    ])
+    const settled = [store.settle(endings), store.settle(endings.toReversed())]
+    await waiting(opened, 2)
+    await blocker.query('commit')
+    const results = await Promise.all(settled)
+    expect(results.map((each) => [...new Set(each.values())])).toEqual([['saved'], ['saved']])
+    expect(errors).toEqual([])
+  },
+)
 
-test('an ending that had to wait while the job was taken away is lost', async () => {
+test.each(endingsOf)(
+  'a heartbeat and a batch of ended %s in opposite orders do not deadlock',
+  async (_, end) => {
+    const opened = await open()
+    const { store, errors } = noting(opened)
+    const claims = await claimMany(opened, 3)
+    const endings = claims.map(end)
+    await using blocker = await connect()
+    await blocker.query('begin')
+    await blocker.query(`select 1 from "${opened.schema}".job where gid = $1 for update`, [
+      claims[1]!.gid,
+    ])
+    const renewed = store.renew(claims.toReversed(), leaseMs)
+    const settled = store.settle(endings)
+    await waiting(opened, 2)
+    await blocker.query('commit')
+    const mine = claims.map(({ gid }) => gid)
+    // What is deleted before the heartbeat gets there is not renewed.
+    expect(mine).toEqual(expect.arrayContaining([...(await renewed)]))
+    expect([...new Set((await settled).values())]).toEqual(['saved'])
+    expect(errors).toEqual([])
+  },
+)
+
+test.each([true, false])(
+  'an ending that had to wait while the job was taken away is lost, its row to be kept: %s',
+  async (keep) => {
+    const opened = await open()
+    const { store, schema, stored, query } = opened
+    const claim = await claimNew(store, 'A')
+    await query('update $job set keep = $1', [keep])
+    await using other = await connect()
+    await other.query('begin')
+    await other.query(`update "${schema}".job set lease_token = lease_token + 1`)
+    const settled = settle(store, claim, { to: 'finished' })
+    await waiting(opened, 1)
+    await other.query('commit')
+    expect(await settled).toBe('lost')
+    expect(await stored(claim.gid)).toMatchObject({ state: 'submitted', cursor: 0 })
+  },
+)
+
+test('a finish that had to wait for a renewal of its lease deletes the row', async () => {
   const opened = await open()
-  const { store, schema, stored } = opened
+  const { store, schema, stored, query } = opened
   const claim = await claimNew(store, 'A')
+  await query('update $job set keep = false')
   await using other = await connect()
   await other.query('begin')
-  await other.query(`update "${schema}".job set lease_token = lease_token + 1`)
+  await other.query(`update "${schema}".job set lease_until = lease_until + interval '1 s'`)
   const settled = settle(store, claim, { to: 'finished' })
   await waiting(opened, 1)
   await other.query('commit')
-  expect(await settled).toBe('lost')
-  expect(await stored(claim.gid)).toMatchObject({ state: 'submitted', cursor: 0 })
+  expect(await settled).toBe('saved')
+  expect(await stored(claim.gid)).toBeNull()
 })
 
 test('an ending that had to wait for a renewal of its lease is written', async () => {

@@ -65,13 +65,22 @@ async function claimAll(opened: PostgresStore) {
 const advanced = (claim: Claim): Settlement =>
   ending(claim, { to: 'advanced', nextStep: 'B', leaseMs })
 
-test('endings look up each row, also where statistics say that no job has a lease', async () => {
-  const opened = await open()
-  const claims = await claimAll(opened)
-  const { store, rows } = explaining(opened)
-  await store.settle(claims.map(advanced))
-  expect(rows()).toBeLessThanOrEqual(3 * jobs)
-})
+const finished = (claim: Claim): Settlement => ending(claim, { to: 'finished' })
+
+test.each([
+  ['steps', advanced],
+  ['jobs', finished],
+])(
+  'ended %s look up each row, also where statistics say that no job has a lease',
+  async (_, end) => {
+    const opened = await open()
+    const claims = await claimAll(opened)
+    await opened.query('update $job set keep = false')
+    const { store, rows } = explaining(opened)
+    await store.settle(claims.map(end))
+    expect(rows()).toBeLessThanOrEqual(3 * jobs)
+  },
+)
 
 test('a heartbeat looks up each row, also where statistics say that no job has a lease', async () => {
   const opened = await open()
@@ -158,9 +167,7 @@ test('plans that a connection made while there were hardly any jobs look up each
     const renew = await reading(() => store.renew(claims, leaseMs))
     const settle = await reading(() => store.settle(claims.map(advanced)))
     const again = claims.map((each) => ({ ...each, cursor: each.cursor + 1 }))
-    const finish = await reading(() =>
-      store.settle(again.map((each) => ending(each, { to: 'finished' }))),
-    )
+    const finish = await reading(() => store.settle(again.map(finished)))
     return { submit, claim, renew, settle, finish }
   }
   // A plan for any values is made by the sixth time; when the table is vacuumed, by the next.

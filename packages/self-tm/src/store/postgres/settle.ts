@@ -30,28 +30,33 @@ export async function settleJobs(
 }
 
 /**
- * For most jobs all that there is to write. The gids are an array, which is looked up in one walk of the index, in its
- * order; by a join each would be looked up from the root. Nothing else may be what rows are found by: what the planner
+ * For most jobs all that there is to write. The gids are an array, which is looked up in one walk of the index; by a
+ * join each would be looked up from the root. Nothing else may be what rows are found by: what the planner
  * believes of leases and tokens is out of date. So each row is compared with a hash table of the endings, by an expression
- * that cannot be made a join.
+ * that cannot be made a join. Locked rows are deleted at their places; see `changeJobs`.
  */
 function deleteFinished(
   tables: Tables,
   finished: readonly Settlement[],
   keepHistory: boolean,
 ): Statement {
+  const job = tables.table('job')
   const held = finished.map(({ gid, token, cursor }) => ({ gid, token, cursor }))
-  const deleted = sql`
-      delete from ${tables.table('job')}
-      where gid = any(array(select gid from ended))
-        and case when (gid, lease_token, cursor) in (select gid, token, cursor from ended) then true end
-        and lease_until is not null and not keep and (select ${durableCommit}) is not null`
-  const ended = sql`
+  const locked = sql`
     with ended as materialized (
       select * from json_to_recordset(${JSON.stringify(held)}::text::json) as e (gid text, token int, cursor int)
+    ), locked as materialized (
+      select ctid as place from ${job}
+      where gid = any(array(select gid from ended))
+        and case when (gid, lease_token, cursor) in (select gid, token, cursor from ended) then true end
+        and lease_until is not null and not keep and (select ${durableCommit}) is not null
+      order by gid
+      for update
     )`
-  if (!keepHistory) return sql`${ended} ${deleted} returning gid`
-  return sql`${ended}, deleted as (
+  const deleted = sql`
+      delete from ${job} where ctid = any(array(select place from locked))`
+  if (!keepHistory) return sql`${locked} ${deleted} returning gid`
+  return sql`${locked}, deleted as (
       ${deleted} returning gid, app, steps, last_error, created_at
     ), moved as (
       insert into ${tables.table('history')} (gid, app, state, steps, last_error, created_at, finished_at)

@@ -1,0 +1,78 @@
+import type { Claim, Settlement } from '@stepping/self-tm'
+import { describe, expect, test } from 'vitest'
+import { claimNew, ending, leaseMs, request, settle } from '../../conformance/src/index.ts'
+import { jobOf } from './jobs.ts'
+import { usePostgres } from './postgres-store.ts'
+import type { PostgresStore } from './postgres-store.ts'
+
+const { open } = usePostgres()
+
+/** A claimed job whose row need not be kept, as if its transaction had inserted it. */
+async function claimToDelete(opened: PostgresStore): Promise<Claim> {
+  const claim = await claimNew(opened.store, 'A')
+  await opened.query('update $job set keep = false where gid = $1', [claim.gid])
+  return claim
+}
+
+describe('a finished job whose row need not be kept', () => {
+  test('is deleted, also by a call that is repeated', async () => {
+    const opened = await open()
+    const claim = await claimToDelete(opened)
+    expect(await settle(opened.store, claim, { to: 'finished' })).toBe('saved')
+    expect(await opened.stored(claim.gid)).toBeNull()
+    expect(await settle(opened.store, claim, { to: 'finished' })).toBe('saved')
+  })
+
+  test.each<[string, Partial<Claim>, string]>([
+    ['under another token', { token: 2 }, ''],
+    ['at another cursor', { cursor: 1 }, ''],
+    ['by a holder that gave its lease up', {}, 'update $job set lease_until = null'],
+    [
+      'by a holder that lost it to another one',
+      {},
+      'update $job set lease_token = lease_token + 1',
+    ],
+  ])('is not deleted %s', async (_, wrong, before) => {
+    const opened = await open()
+    const claim = await claimToDelete(opened)
+    if (before) await opened.query(before)
+    expect(await settle(opened.store, { ...claim, ...wrong }, { to: 'finished' })).toBe('lost')
+    expect(await opened.stored(claim.gid)).toMatchObject({ state: 'submitted', cursor: 0 })
+  })
+
+  test.each([{ history: undefined }, { history: { keepMs: 60_000 } }])(
+    'is one of a batch of all kinds, with $history',
+    async ({ history }) => {
+      const opened = await open(history ? { history } : {})
+      const { store, query, stored } = opened
+      const gids = ['deleted', 'kept', 'goes on', 'lost', 'deleted, too']
+      for (const gid of gids) await store.submit(jobOf(['A', 'B'], { gid }))
+      await query("update $job set keep = false where gid <> 'kept'")
+      const { claims } = await store.claim(request())
+      const of = (gid: string): Claim => claims.find((claim) => claim.gid === gid)!
+      const batch: Settlement[] = [
+        ending(of('deleted'), { to: 'finished' }),
+        ending(of('kept'), { to: 'finished' }),
+        ending(of('goes on'), { to: 'advanced', nextStep: 'B', leaseMs }),
+        ending({ ...of('lost'), token: 7 }, { to: 'finished' }),
+        ending(of('deleted, too'), { to: 'finished' }),
+      ]
+      const results = await store.settle(batch)
+      expect(gids.map((gid) => results.get(gid))).toEqual([
+        'saved',
+        'saved',
+        'saved',
+        'lost',
+        'saved',
+      ])
+      expect(await query('select gid from $job order by gid')).toEqual(
+        ['goes on', 'kept', 'lost'].map((gid) => ({ gid })),
+      )
+      expect(await stored('kept')).toMatchObject({ state: 'finished', cursor: 1 })
+      expect(await stored('goes on')).toMatchObject({ state: 'submitted', cursor: 1 })
+      const past = await query('select gid, state from $history order by gid')
+      const moved = ['deleted', 'deleted, too'].map((gid) => ({ gid, state: 'finished' }))
+      expect(past).toEqual(history ? moved : [])
+    },
+  )
+})

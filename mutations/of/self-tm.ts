@@ -87,8 +87,8 @@ export const selfTm: readonly Mutation[] = [
   {
     name: 'a finish deletes rows that are kept for late messages',
     file: 'packages/self-tm/src/store/postgres/settle.ts',
-    from: 'and lease_until is not null and not keep',
-    to: 'and lease_until is not null',
+    from: 'select place from locked where not keep',
+    to: 'select place from locked',
     test: {
       file: 'packages/self-tm/test/postgres-finished.test.ts',
       name: 'is one of a batch of all kinds',
@@ -172,8 +172,10 @@ export const selfTm: readonly Mutation[] = [
   {
     name: 'a completion is written at any cursor',
     file: 'packages/self-tm/src/store/postgres/settle.ts',
-    from: ' and j.cursor = e.cursor and (j.keep',
-    to: ' and (j.keep',
+    from: `and j.cursor = e.cursor
+`,
+    to: `
+`,
     test: {
       file: 'packages/self-tm/test/postgres-job-store.test.ts',
       name: 'is refused at another cursor than the row has',

@@ -1,6 +1,5 @@
-import { durableCommit, sql } from '@stepping/sql'
+import { durableCommit, rawSql, sql } from '@stepping/sql'
 import type { AnySqlDatabase, Statement, Tables } from '@stepping/sql'
-import { gidsOf } from '../job-rows.ts'
 import type { Row } from '../job-rows.ts'
 import type { Settlement } from '../job-store.ts'
 
@@ -10,68 +9,70 @@ import type { Settlement } from '../job-store.ts'
  * itself, changes nothing.
  *
  * Each statement locks its rows in the order of their gids: two that share two rows in two orders would deadlock.
+ * Rows stay where they are, and are written there. One that was written to after the statement's first look, such
+ * as by a renewal, was moved by that: it is not seen there, and left for another try.
  */
 export async function settleJobs(
   database: AnySqlDatabase,
   settlements: readonly Settlement[],
   keepHistory: boolean,
 ): Promise<readonly Row[]> {
-  const run = async (statement: Statement): Promise<readonly Row[]> =>
-    (await database.run(statement)).rows
   const { tables } = database
   const finished = settlements.filter(({ to }) => to === 'finished')
-  if (finished.length === 0) return await run(changeJobs(tables, settlements))
-  const rows = await run(deleteFinished(tables, finished, keepHistory))
-  if (rows.length === settlements.length) return rows
-  // Of the finished that are left, each is kept for late messages, or not this holder's any more.
-  const deleted = gidsOf(rows)
-  const rest = settlements.filter(({ gid }) => !deleted.has(gid))
-  return [...rows, ...(await run(changeJobs(tables, rest)))]
+  const others = settlements.filter(({ to }) => to !== 'finished')
+  const statements = [
+    ...(finished.length > 0 ? [finishJobs(tables, finished, keepHistory)] : []),
+    ...(others.length > 0 ? [changeJobs(tables, others)] : []),
+  ]
+  const results = await Promise.all(statements.map((statement) => database.run(statement)))
+  return results.flatMap(({ rows }) => rows)
 }
 
 /**
  * For most jobs all that there is to write. The gids are an array, which is looked up in one walk of the index; by a
  * join each would be looked up from the root. Nothing else may be what rows are found by: what the planner
  * believes of leases and tokens is out of date. So each row is compared with a hash table of the endings, by an expression
- * that cannot be made a join. Locked rows are deleted at their places; see `changeJobs`.
+ * that cannot be made a join.
  */
-function deleteFinished(
+function finishJobs(
   tables: Tables,
   finished: readonly Settlement[],
   keepHistory: boolean,
 ): Statement {
   const job = tables.table('job')
   const held = finished.map(({ gid, token, cursor }) => ({ gid, token, cursor }))
-  const locked = sql`
-    with ended as materialized (
-      select * from json_to_recordset(${JSON.stringify(held)}::text::json) as e (gid text, token int, cursor int)
-    ), locked as materialized (
-      select ctid as place from ${job}
-      where gid = any(array(select gid from ended))
-        and case when (gid, lease_token, cursor) in (select gid, token, cursor from ended) then true end
-        and lease_until is not null and not keep and (select ${durableCommit}) is not null
-      order by gid
-      for update
-    )`
-  const deleted = sql`
-      delete from ${job} where ctid = any(array(select place from locked))`
-  if (!keepHistory) return sql`${locked} ${deleted} returning gid`
-  return sql`${locked}, deleted as (
-      ${deleted} returning gid, app, steps, last_error, created_at
-    ), moved as (
+  const moved = sql`, moved as (
       insert into ${tables.table('history')} (gid, app, state, steps, last_error, created_at, finished_at)
       select gid, app, 'finished', steps, last_error, created_at, clock_timestamp() from deleted
       on conflict (gid) do nothing
-    )
-    select gid from deleted`
+    )`
+  return sql`
+    with ended as materialized (
+      select * from json_to_recordset(${JSON.stringify(held)}::text::json) as e (gid text, token int, cursor int)
+    ), locked as materialized (
+      select ctid as place, keep from ${job}
+      where gid = any(array(select gid from ended))
+        and case when (gid, lease_token, cursor) in (select gid, token, cursor from ended) then true end
+        and lease_until is not null and (select ${durableCommit}) is not null
+      order by gid
+      for update
+    ), deleted as (
+      delete from ${job} where ctid = any(array(select place from locked where not keep))
+      returning gid${keepHistory ? rawSql(', app, steps, last_error, created_at') : rawSql('')}
+    ), kept as (
+      update ${job} set state = 'finished', cursor = cursor + 1, next_step = null, retry_now = false,
+        lease_owner = null, lease_until = null, finished_at = clock_timestamp()
+      where ctid = any(array(select place from locked where keep))
+      returning gid
+    )${keepHistory ? moved : rawSql('')}
+    select gid from deleted union all select gid from kept`
 }
 
 /**
  * Rows are looked up one by one, by their gids, in a lateral query that the planner cannot take apart: after
  * an ANALYZE that saw no lease it would expect none, and compare every row with every ending. (Of the state as
- * it is, see `submitPrepared`.) Each stays where it is, and is written there. One that was written to after this statement's first look, such
- * as by a renewal, was moved by that: it is not seen there, and left for another try. A pending
- * `retry_now` outlives a failure, and a repeat of `submitted`: the operator's word is newer.
+ * it is, see `submitPrepared`.) A pending `retry_now` outlives a failure, and a repeat of `submitted`: the
+ * operator's word is newer.
  */
 function changeJobs(tables: Tables, settlements: readonly Settlement[]): Statement {
   const job = tables.table('job')
@@ -86,7 +87,7 @@ function changeJobs(tables: Tables, settlements: readonly Settlement[]): Stateme
       ) e
       cross join lateral (
         select j.ctid as place from ${job} j
-        where j.gid = e.gid and j.lease_token = e.token and j.cursor = e.cursor and (j.keep or e.to <> 'finished')
+        where j.gid = e.gid and j.lease_token = e.token and j.cursor = e.cursor
           and j.lease_until is not null and (j.state || '' = 'prepared' or j.state || '' = 'submitted' and e.to <> 'submitted')
         for update
       ) held
@@ -94,11 +95,11 @@ function changeJobs(tables: Tables, settlements: readonly Settlement[]): Stateme
     )
     update ${job} j set
       state = case
-        when e.to in ('submitted', 'finished', 'rolledBack') then e.to
+        when e.to in ('submitted', 'rolledBack') then e.to
         when e.to = 'parked' and not j.retry_now then 'parked'
         else j.state end,
-      cursor = j.cursor + case when e.to in ('advanced', 'finished') then 1 else 0 end,
-      next_step = case e.to when 'advanced' then e."nextStep" when 'finished' then null else j.next_step end,
+      cursor = j.cursor + (e.to = 'advanced')::int,
+      next_step = case e.to when 'advanced' then e."nextStep" else j.next_step end,
       attempts = case
         when e.to in ('advanced', 'submitted') then 0
         when e.to in ('retried', 'parked') then j.attempts + 1
@@ -114,7 +115,7 @@ function changeJobs(tables: Tables, settlements: readonly Settlement[]): Stateme
         when e.to in ('retried', 'parked') then e.error
         when e.to = 'advanced' then null
         else j.last_error end,
-      finished_at = case when e.to in ('finished', 'rolledBack') then clock_timestamp() end
+      finished_at = case when e.to = 'rolledBack' then clock_timestamp() end
     from ended e
     where j.ctid = any(array(select place from ended)) and j.ctid = e.place
     returning j.gid`

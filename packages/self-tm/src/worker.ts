@@ -32,6 +32,9 @@ export interface Slot {
 /** No sooner than this after a look that found a due job which it could not take. */
 const shortestWaitMs = 20
 
+/** A larger one takes so long that the jobs of the last one are over before it is answered. */
+const largestClaim = 500
+
 /** How long steps that were told to stop may take to do so. */
 const interruptMs = 1_000
 
@@ -45,7 +48,7 @@ export class Worker {
   readonly #wakeUp = new WakeUp()
   readonly #slots: Slots
   readonly #ahead: ClaimedAhead
-  /** How many jobs one claim asks for, at most. In halves: while the jobs of one run, the next ones are claimed. */
+  /** How many jobs one claim asks for, unless they may wait for slots. In halves: while the jobs of one run, the next ones are claimed. */
   readonly #batch: number
   readonly #reportedSteps = new Set<string>()
   #unknownSteps: readonly string[] = []
@@ -57,7 +60,7 @@ export class Worker {
   constructor(options: WorkerOptions) {
     this.#options = options
     this.#health = new StoreHealth(options.participant)
-    this.#batch = Math.ceil(options.concurrency / 2)
+    this.#batch = Math.min(Math.ceil(options.concurrency / 2), largestClaim)
     this.#slots = new Slots(options.concurrency, () => {
       if (this.#ahead.isEmpty) this.#wakeUp.wake()
       else this.#fillSoon()
@@ -300,7 +303,9 @@ export class Worker {
   /** How many jobs to claim now. */
   #claimable(): number {
     const { free } = this.#slots
-    return this.#closing ? 0 : Math.min(free + this.#ahead.room, this.#batch)
+    const { room } = this.#ahead
+    const most = room > 0 ? this.#options.concurrency : this.#batch
+    return this.#closing ? 0 : Math.min(free + room, most, largestClaim)
   }
 
   #reportUnknown(steps: readonly string[]): void {

@@ -31,9 +31,12 @@ const draining = beside(
   'openworkflow',
   'bullmq',
 )
-const otherDatabases: Sides = {
+const mysqlAndMongo: Sides = {
   ...beside('hand-written-mysql2', 'stepping-mysql2'),
   ...beside('hand-written-mongo', 'stepping-mongo'),
+}
+const otherDatabases: Sides = {
+  ...mysqlAndMongo,
   ...beside('hand-written-sqlite', 'stepping-sqlite'),
 }
 const counted = ['hand-written', 'stepping', 'stepping-2-phase', ...Object.keys(otherDatabases)]
@@ -64,7 +67,11 @@ export const scenarios: readonly Scenario[] = [
       connections: 10,
       count: 4_000,
     },
-    otherDatabases,
+    {
+      ...mysqlAndMongo,
+      ...beside('hand-written-sqlite', 'hand-written-drizzle-sqlite'),
+      'stepping-sqlite': 'hand-written-drizzle-sqlite',
+    },
   ),
   drain(
     { name: 'drain', title: 'Drain 20,000 waiting jobs, one process', count: 20_000, steps: 1 },

@@ -32,6 +32,8 @@ const on: Readonly<Record<ServerName, Readonly<Record<string, () => Promise<Side
   },
   SQLite: {
     'hand-written-sqlite': async () => (await import('./hand-written-sqlite.ts')).handWrittenSqlite,
+    'hand-written-drizzle-sqlite': async () =>
+      (await import('./stepping-sqlite.ts')).handWrittenDrizzleSqlite,
     'stepping-sqlite': async () => (await import('./stepping-sqlite.ts')).steppingSqlite,
   },
   Redis: {

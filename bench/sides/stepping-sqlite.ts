@@ -7,11 +7,12 @@ import type { SQLiteTransaction } from 'drizzle-orm/sqlite-core'
 import { sku } from '../business.ts'
 import { execute, open, probe } from '../databases/sqlite.ts'
 import type { Side } from '../side.ts'
-import { createBusiness } from './hand-written-sqlite.ts'
+import { createBusiness, handWrittenSqlite } from './hand-written-sqlite.ts'
 import { steppingSide } from './stepping-side.ts'
 import type { Beside } from './stepping-side.ts'
 
 const business = sqliteTable('business', { job: integer().notNull(), sku: text().notNull() })
+const outbox = sqliteTable('outbox', { payload: text().notNull() })
 
 type None = Record<string, never>
 type Tx = SQLiteTransaction<'sync', RunResult, None, ExtractTablesWithRelations<None>>
@@ -37,6 +38,30 @@ export const steppingSqlite: Side = steppingSide<Tx>(
     }
   },
 )
+
+export const handWrittenDrizzleSqlite: Side = {
+  ...handWrittenSqlite,
+  name: 'hand-written-drizzle-sqlite',
+  about: "both inserts by Drizzle's query builder, over better-sqlite3",
+  async open(url) {
+    const client = open(url)
+    const db = drizzle({ client })
+    return {
+      async enqueue(job) {
+        db.transaction(
+          (tx) => {
+            tx.insert(business).values({ job, sku }).run()
+            tx.insert(outbox)
+              .values({ payload: JSON.stringify({ job }) })
+              .run()
+          },
+          { behavior: 'immediate' },
+        )
+      },
+      close: async () => void client.close(),
+    }
+  },
+}
 
 function copyJobs(jobs: number): string {
   return `

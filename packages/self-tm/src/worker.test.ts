@@ -296,20 +296,3 @@ test('behind a backlog the next jobs are claimed before those that were claimed 
   await settled()
   expect(order.slice(0, 4)).toEqual(['claim 2', 'claim 2', 'begin', 'begin'])
 })
-
-test('no claim asks for more than five hundred jobs, however many may run', async () => {
-  const memory = memoryJobStore()
-  for (let n = 0; n < 3_000; n++) await memory.submit(jobOf(['A']))
-  const limits: number[] = []
-  const claim: JobStore['claim'] = async (request) => {
-    limits.push(request.limit)
-    return await memory.claim(request)
-  }
-  const { participant } = setUpWorker(
-    { A() {} },
-    { memory, replaced: { claim }, concurrency: 2_000 },
-  )
-  await vi.advanceTimersByTimeAsync(pollMs)
-  expect(participant.begun).toHaveLength(3_000)
-  expect(Math.max(...limits)).toBe(500)
-})

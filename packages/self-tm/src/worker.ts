@@ -32,9 +32,6 @@ export interface Slot {
 /** No sooner than this after a look that found a due job which it could not take. */
 const shortestWaitMs = 20
 
-/** A larger one takes so long that the jobs of the last one are over before it is answered. */
-const largestClaim = 500
-
 /** How long steps that were told to stop may take to do so. */
 const interruptMs = 1_000
 
@@ -60,7 +57,7 @@ export class Worker {
   constructor(options: WorkerOptions) {
     this.#options = options
     this.#health = new StoreHealth(options.participant)
-    this.#batch = Math.min(Math.ceil(options.concurrency / 2), largestClaim)
+    this.#batch = Math.ceil(options.concurrency / 2)
     this.#slots = new Slots(options.concurrency, () => {
       if (this.#ahead.isEmpty) this.#wakeUp.wake()
       else this.#fillSoon()
@@ -305,7 +302,7 @@ export class Worker {
     const { free } = this.#slots
     const { room } = this.#ahead
     const most = room > 0 ? this.#options.concurrency : this.#batch
-    return this.#closing ? 0 : Math.min(free + room, most, largestClaim)
+    return this.#closing ? 0 : Math.min(free + room, most)
   }
 
   #reportUnknown(steps: readonly string[]): void {

@@ -48,7 +48,7 @@ async function whileLocked<R>(client: Client, begin: () => Promise<R>): Promise<
     } catch (error) {
       if (!(error as Error).message.startsWith('SQLITE_BUSY')) throw error
       await new Promise((resolve) => setTimeout(resolve, 5))
-      await client.reconnect()
+      client.reconnect()
     }
   }
 }

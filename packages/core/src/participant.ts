@@ -23,6 +23,7 @@ export interface ParticipantParts extends Omit<AttemptParts, 'deadlines'> {
  */
 const invalidArgsAttempts = 6
 
+/** One for all steps that go well, which are many: no promise is made for them beside the attempt's. */
 const done = { done: true } as const
 
 /** What a transaction manager calls back: makes attempts of steps and answers query prepared. */

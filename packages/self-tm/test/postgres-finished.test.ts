@@ -1,9 +1,12 @@
+import { sqlJobStore } from '@stepping/self-tm'
 import type { Claim, Settlement } from '@stepping/self-tm'
-import { describe, expect, test } from 'vitest'
+import type { AnySqlDatabase } from '@stepping/sql'
+import { describe, expect, test, vi } from 'vitest'
 import { claimNew, ending, leaseMs, request, settle } from '../../conformance/src/index.ts'
 import { jobOf } from './jobs.ts'
 import { usePostgres } from './postgres-store.ts'
 import type { PostgresStore } from './postgres-store.ts'
+import { replacing } from './replacing.ts'
 
 const { open } = usePostgres()
 
@@ -75,4 +78,30 @@ describe('a finished job whose row need not be kept', () => {
       expect(past).toEqual(history ? moved : [])
     },
   )
+})
+
+test('a batch of which one statement failed is saved when it is sent again', async () => {
+  const opened = await open()
+  const { database, query, stored } = opened
+  for (const gid of ['ended', 'goes on']) await opened.store.submit(jobOf(['A', 'B'], { gid }))
+  await query('update $job set keep = false')
+  const { claims } = await opened.store.claim(request())
+  const batch = claims.map((claim) =>
+    claim.gid === 'ended'
+      ? ending(claim, { to: 'finished' })
+      : ending(claim, { to: 'advanced', nextStep: 'B', leaseMs }),
+  )
+  let isLost = true
+  const run: AnySqlDatabase['run'] = async (statement) => {
+    const result = await database.run(statement)
+    const deletes = statement.strings.some((text) => text.includes('delete from'))
+    if (deletes || !isLost) return result
+    isLost = false
+    throw new Error('the answer was lost')
+  }
+  const store = sqlJobStore(replacing<AnySqlDatabase>(database, { run }))
+  await expect(store.settle(batch)).rejects.toThrow('the answer was lost')
+  await vi.waitFor(async () => expect(await stored('ended')).toBeNull())
+  expect([...new Set((await store.settle(batch)).values())]).toEqual(['saved'])
+  expect(await stored('goes on')).toMatchObject({ state: 'submitted', cursor: 1 })
 })

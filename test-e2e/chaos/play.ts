@@ -31,6 +31,7 @@ export async function playChaos(
     )
     log(`${apps.length} apps are at work; seed ${seed}, for ${durationMs / 1_000} s`)
     await strike(planOf(seed, durationMs, apps.length), servers, apps, log)
+    await haveCommitted(apps)
     await Promise.all(apps.map((app) => app.stop()))
     log('everything is healed; what is left is done')
     const evidence = await inTurns(apps, 6, async ({ stage }) => await settled(stage))
@@ -39,6 +40,14 @@ export async function playChaos(
   } finally {
     await closeServers(servers)
   }
+}
+
+/** On a busy machine an app places few orders while all this goes on, and some are to roll back: it goes on for a while. */
+async function haveCommitted(apps: readonly App[]): Promise<void> {
+  const until = performance.now() + 60_000
+  const hasNone = ({ stage }: App): boolean =>
+    !stage.traces().some(({ what }) => what === 'committed')
+  while (apps.some(hasNone) && performance.now() < until) await delay(200)
 }
 
 /** Of all apps together: what two cores do easily, so that it is the blows that disturb. */

@@ -1,14 +1,19 @@
 import { defineStep } from '@stepping/core'
 import type { Job } from '@stepping/core'
-import { createNamespace } from 'cls-hooked'
+import { createNamespace, destroyNamespace } from 'cls-hooked'
 import { Sequelize } from 'sequelize'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startApp } from '../../adapter-pg/test/app.ts'
 import { newKey, openForTest, products } from './harness.ts'
 
 const namespace = createNamespace('transactions')
 beforeAll(() => {
   Sequelize.useCLS(namespace)
+})
+// Sequelize has no way back, and the files that follow in this process ask it without a transaction.
+afterAll(() => {
+  Reflect.deleteProperty(Sequelize, '_cls')
+  destroyNamespace('transactions')
 })
 
 describe.each(products)('with CLS, on $name,', (product) => {

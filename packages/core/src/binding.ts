@@ -43,8 +43,8 @@ export async function bindToTransaction(
   onUntouched?: () => void,
 ): Promise<Binding> {
   const { tm } = parts
-  const insertBarrier = async (): Promise<void> => {
-    await context.database.barrier.insert(context, barrierKey(job))
+  const insertBarrier = async (last = false): Promise<void> => {
+    await context.database.barrier.insert(context, barrierKey(job), 'msg', last)
   }
   const enlistment = await tm.enlist?.(context, job, async () => {
     // With the job's own row in the transaction the barrier row is needed only to be asked later
@@ -59,7 +59,8 @@ export async function bindToTransaction(
     await prepare(tm, job)
   } else if (!enlistment) {
     await prepare(tm, job, onUntouched)
-    await insertBarrier()
+    // After one by hand there may be more in the transaction: the caller's statements, another job.
+    await insertBarrier(!job.byHand)
   }
   const notCommitted = (): void => {
     if (enlistment) enlistment.notCommitted()
@@ -86,7 +87,7 @@ export async function bindToTransaction(
  */
 export async function useUpGid(context: DbContext, key: BarrierKey): Promise<void> {
   await context.assertUsable()
-  await context.database.barrier.insert(context, key, 'empty')
+  await context.database.barrier.insert(context, key, 'empty', true)
 }
 
 export function barrierKey(job: JobRecord): BarrierKey {

@@ -33,8 +33,16 @@ export interface Barrier {
    * @throws SteppingError `BARRIER_DECIDED` when the gid was decided as rolled back,
    * `JOB_DUPLICATE` when another transaction committed it, `BARRIER_EXPIRED` past `notAfter`,
    * `TRANSACTION_LOST` when no transaction is open. The transaction must then not commit.
+   *
+   * `last`: nothing follows but the COMMIT, by this library. So it may be sent along with that, and what it would throw
+   * rejects the transaction instead.
    */
-  insert(context: DbContext, key: BarrierKey, reason?: 'msg' | 'empty'): Promise<void>
+  insert(
+    context: DbContext,
+    key: BarrierKey,
+    reason?: 'msg' | 'empty',
+    last?: boolean,
+  ): Promise<void>
   /**
    * Decides on a connection of its own and answers durably: all later answers agree. Repeating it
    * is harmless.

@@ -25,10 +25,18 @@ const statuses: Readonly<Record<Answer, number>> = {
   unavailable: 503,
 }
 
-export function respond(answer: Answer): Response {
-  return send(statuses[answer], results[answer])
+/** What a callback is answered with: JSON. */
+export interface Reply {
+  readonly status: number
+  readonly body: string
 }
 
-export function send(status: number, result: string): Response {
-  return Response.json({ result }, { status, headers: { 'cache-control': 'no-store' } })
+export const replyHeaders = { 'content-type': 'application/json', 'cache-control': 'no-store' }
+
+export function replyOf(answer: Answer): Reply {
+  return reply(statuses[answer], results[answer])
+}
+
+export function reply(status: number, result: string): Reply {
+  return { status, body: JSON.stringify({ result }) }
 }

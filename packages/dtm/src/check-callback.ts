@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { describeError, SteppingError } from '@stepping/core'
-import { send } from './answer.ts'
+import { reply } from './answer.ts'
+import type { Reply } from './answer.ts'
 import { Refusal } from './refusal.ts'
 import type { Signer } from './signature.ts'
 
@@ -11,8 +12,8 @@ const checkParam = 'check'
 const unsigned = 'here'
 
 /** Answers the question whether this is the app: nobody else has its secrets. */
-export function answerCheck(params: URLSearchParams, signer: Signer): Response {
-  return send(200, answerToCheck(params.get(checkParam) ?? '', signer))
+export function answerCheck(params: URLSearchParams, signer: Signer): Reply {
+  return reply(200, answerToCheck(params.get(checkParam) ?? '', signer))
 }
 
 /** @throws Refusal */
@@ -35,8 +36,8 @@ export async function checkCallback(url: URL, signer: Signer, timeoutMs: number)
   const asked = new URL(url)
   asked.searchParams.set(checkParam, nonce)
   const found = await answerAt(asked, timeoutMs)
-  const wanted = send(200, answerToCheck(nonce, signer))
-  if (found === `200 ${await wanted.text()}`) return
+  const wanted = reply(200, answerToCheck(nonce, signer))
+  if (found === `200 ${wanted.body}`) return
   throw notThisApp(
     `At the callback URL ${url.origin}${url.pathname}`,
     found,

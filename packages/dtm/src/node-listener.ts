@@ -1,5 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
+import { replyHeaders } from './answer.ts'
+import { answeringBehind } from './handler.ts'
+import type { Answering, CallbackRequest, WebHandler } from './handler.ts'
 
 /** What Express and others have made of the body, if they came first. */
 type Incoming = IncomingMessage & { readonly originalUrl?: string; readonly body?: unknown }
@@ -12,17 +15,45 @@ type Incoming = IncomingMessage & { readonly originalUrl?: string; readonly body
  * express().use('/stepping', toNodeListener(tm.handler))
  */
 export function toNodeListener(
-  handler: (request: Request) => Response | Promise<Response>,
+  handler: WebHandler,
 ): (request: IncomingMessage, response: ServerResponse) => void {
+  // A request and a response of the web, with their streams, cost more than all the rest of a call.
+  const answering = answeringBehind(handler)
   return (request, response) => {
-    void answer(handler, request, response).catch((error: unknown) => {
+    const answered = answering
+      ? answer(answering, request, response)
+      : answerByWeb(handler, request, response)
+    void answered.catch((error: unknown) => {
       response.destroy(error instanceof Error ? error : undefined)
     })
   }
 }
 
 async function answer(
-  handler: (request: Request) => Response | Promise<Response>,
+  answering: Answering,
+  incoming: Incoming,
+  outgoing: ServerResponse,
+): Promise<void> {
+  const { method = 'GET', headers } = incoming
+  const { status, body } = await answering({
+    method,
+    url: urlOf(incoming),
+    announcedBytes: Number(headers['content-length'] ?? 0),
+    body: chunksOf(incoming),
+  })
+  outgoing.statusCode = status
+  for (const [name, value] of Object.entries(replyHeaders)) outgoing.setHeader(name, value)
+  outgoing.end(body)
+}
+
+function chunksOf(incoming: Incoming): CallbackRequest['body'] {
+  const parsed = parsedBody(incoming)
+  if (parsed === undefined) return incoming
+  return [typeof parsed === 'string' ? Buffer.from(parsed) : parsed]
+}
+
+async function answerByWeb(
+  handler: WebHandler,
   incoming: Incoming,
   outgoing: ServerResponse,
 ): Promise<void> {
@@ -33,20 +64,27 @@ async function answer(
 }
 
 function toRequest(incoming: Incoming): Request {
-  const { method = 'GET', url = '/', originalUrl = url } = incoming
+  const { method = 'GET' } = incoming
   const headers = new Headers()
   for (const [name, value] of Object.entries(incoming.headers)) {
     if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value)
   }
-  const address = new URL(originalUrl, 'http://localhost')
+  const address = urlOf(incoming)
   if (method === 'GET' || method === 'HEAD') return new Request(address, { method, headers })
-  return new Request(address, { method, headers, body: bodyOf(incoming), duplex: 'half' })
+  const body = parsedBody(incoming) ?? Readable.toWeb(incoming)
+  return new Request(address, { method, headers, body, duplex: 'half' })
+}
+
+function urlOf({ url = '/', originalUrl = url }: Incoming): URL {
+  return new URL(originalUrl, 'http://localhost')
 }
 
 /** A body parser in front has consumed the stream; what it made of our own JSON prints as the same text again. */
-function bodyOf(incoming: Incoming): NonNullable<RequestInit['body']> {
-  const { body } = incoming
-  if (body === undefined || !incoming.readableEnded) return Readable.toWeb(incoming)
-  if (typeof body === 'string' || body instanceof Uint8Array) return body
+function parsedBody({
+  body,
+  readableEnded,
+}: Incoming): string | Uint8Array<ArrayBuffer> | undefined {
+  if (body === undefined || !readableEnded) return undefined
+  if (typeof body === 'string' || body instanceof Uint8Array) return body as string
   return JSON.stringify(body)
 }

@@ -1,3 +1,4 @@
+import type { CallbackRequest } from './handler.ts'
 import { Refusal } from './refusal.ts'
 
 /**
@@ -5,12 +6,14 @@ import { Refusal } from './refusal.ts'
  *
  * @throws Refusal
  */
-export async function readBody(request: Request, maxBytes: number): Promise<string> {
-  const announced = Number(request.headers.get('content-length') ?? 0)
-  if (announced > maxBytes) throw tooLarge()
+export async function readBody(
+  { announcedBytes, body }: CallbackRequest,
+  maxBytes: number,
+): Promise<string> {
+  if (announcedBytes > maxBytes) throw tooLarge()
   const chunks: Uint8Array[] = []
   let bytes = 0
-  for await (const chunk of request.body ?? []) {
+  for await (const chunk of body) {
     bytes += chunk.byteLength
     if (bytes > maxBytes) throw tooLarge()
     chunks.push(chunk)

@@ -1,8 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { createStepping, defineStep, silentLogger, unchecked } from '@stepping/core'
-import { takeDtm } from '@stepping/test-support'
+import { freePort, takeDtm } from '@stepping/test-support'
 import type { TakenDtm } from '@stepping/test-support'
 import express from 'express'
 import fastify from 'fastify'
@@ -23,17 +22,18 @@ afterAll(async () => {
 })
 
 interface Listening {
-  readonly port: number
   close(): Promise<unknown>
 }
 
 type Handler = Dtm['handler']
 
-async function onNode(listener: Parameters<typeof createServer>[1]): Promise<Listening> {
-  const listening = createServer(listener).listen(0, '127.0.0.1')
+async function onNode(
+  port: number,
+  listener: Parameters<typeof createServer>[1],
+): Promise<Listening> {
+  const listening = createServer(listener).listen(port, '127.0.0.1')
   await once(listening, 'listening')
   return {
-    port: (listening.address() as AddressInfo).port,
     async close() {
       listening.closeAllConnections()
       listening.close()
@@ -42,15 +42,41 @@ async function onNode(listener: Parameters<typeof createServer>[1]): Promise<Lis
   }
 }
 
-const frameworks: Record<string, (handler: Handler) => Promise<Listening>> = {
-  'node:http': async (handler) => await onNode(toNodeListener(handler)),
+const frameworks: Record<string, (handler: Handler, port: number) => Promise<Listening>> = {
+  'node:http': async (handler, port) => await onNode(port, toNodeListener(handler)),
 
-  Express: async (handler) => await onNode(express().use('/stepping', toNodeListener(handler))),
+  'node:http, with a handler around ours': async (handler, port) =>
+    await onNode(
+      port,
+      toNodeListener(async (request) => await handler(request)),
+    ),
 
-  'Express behind a JSON parser': async (handler) =>
-    await onNode(express().use(express.json()).use('/stepping', toNodeListener(handler))),
+  Express: async (handler, port) =>
+    await onNode(port, express().use('/stepping', toNodeListener(handler))),
 
-  Fastify: async (handler) => {
+  'Express behind a JSON parser': async (handler, port) =>
+    await onNode(port, express().use(express.json()).use('/stepping', toNodeListener(handler))),
+
+  'Express behind a text parser': async (handler, port) =>
+    await onNode(
+      port,
+      express()
+        .use(express.text({ type: '*/*' }))
+        .use('/stepping', toNodeListener(handler)),
+    ),
+
+  'Express behind a raw parser, with a handler around ours': async (handler, port) =>
+    await onNode(
+      port,
+      express()
+        .use(express.raw({ type: '*/*' }))
+        .use(
+          '/stepping',
+          toNodeListener(async (request) => await handler(request)),
+        ),
+    ),
+
+  Fastify: async (handler, port) => {
     const app = fastify()
     await app.register(async (scope) => {
       // The body stays as it came: the MAC is over its bytes.
@@ -62,19 +88,18 @@ const frameworks: Record<string, (handler: Handler) => Promise<Listening>> = {
         listener(request.raw, reply.raw)
       })
     })
-    await app.listen({ host: '127.0.0.1', port: 0 })
-    return { port: (app.server.address() as AddressInfo).port, close: () => app.close() }
+    await app.listen({ host: '127.0.0.1', port })
+    return { close: () => app.close() }
   },
 
-  Hono: async (handler) => {
+  Hono: async (handler, port) => {
     const app = new Hono().all('/stepping', (context) => handler(context.req.raw))
-    return await onNode(toNodeListener(app.fetch))
+    return await onNode(port, toNodeListener(app.fetch))
   },
 }
 
 test.each(Object.entries(frameworks))('steps are called through %s', async (_name, mount) => {
-  const door = Promise.withResolvers<Dtm>()
-  const listening = await mount(async (request) => (await door.promise).handler(request))
+  const port = await freePort()
   const notes: unknown[] = []
   const done = Promise.withResolvers<void>()
   const note = defineStep({
@@ -84,10 +109,10 @@ test.each(Object.entries(frameworks))('steps are called through %s', async (_nam
   })
   const tm = dtm({
     server: server.url,
-    callbackUrl: `http://${server.callbackHost}:${listening.port}/stepping`,
+    callbackUrl: `http://${server.callbackHost}:${port}/stepping`,
     secrets: [secret],
   })
-  door.resolve(tm)
+  const listening = await mount(tm.handler, port)
   const args = { text: 'ключ "\\" 🚀\n<b>', at: 0.1, list: [null, true], 'über/7': {} }
   await using stepping = createStepping({
     app: 'shop',

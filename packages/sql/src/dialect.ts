@@ -13,6 +13,9 @@ export type Inserted = 'inserted' | 'exists' | 'expired'
  */
 export type NotInserted = 'changed' | 'lost'
 
+/** `decided`: as rolled back; `exists`: another transaction committed it. */
+export type BarrierRefusal = 'decided' | 'exists' | 'expired' | 'changed'
+
 /** How one database product does what every SQL adapter needs. The same names in each dialect. */
 export interface SqlDialect {
   readonly name: 'postgres' | 'mysql' | 'sqlite'
@@ -48,6 +51,16 @@ export interface SqlDialect {
     open: Statement,
     reason: 'msg' | 'empty',
   ): Promise<Inserted | NotInserted>
+  /**
+   * The same as the last statement of a transaction that this library commits, for a barrier table of its own: it
+   * fails where it would insert nothing, so that the transaction does. Absent where a transaction can commit although a
+   * statement in it failed.
+   */
+  readonly insertBarrierLast?: {
+    statement(tables: Tables, key: BarrierKey, reason: 'msg' | 'empty'): Statement
+    /** What the statement's error means; undefined for any other one. */
+    whyNot(error: unknown): BarrierRefusal | undefined
+  }
   /** The reason stored with a decided gid: `msg` committed, `empty` committed without a job, `rollback` not. */
   readReason(tables: Tables, gid: string): Statement
   /** Its `resolveBarrier` decides in one statement, which needs no transaction around it. */

@@ -16,7 +16,7 @@ import type {
   DbContext,
   OnceRows,
 } from '@stepping/core'
-import type { SqlDialect } from './dialect.ts'
+import type { BarrierRefusal, SqlDialect } from './dialect.ts'
 import { applyMigrations, readMeta, schemaError, versionError } from './migration.ts'
 import type { Meta, MigrationSet } from './migration.ts'
 import { pruneRows } from './prune.ts'
@@ -188,18 +188,31 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
   #barrier(): Barrier {
     const { sqlDialect: dialect, tables } = this
     return {
-      insert: async (context, key, as = 'msg') => {
-        const { execute, open } = sqlContext(context)
+      insert: async (context, key, as = 'msg', last = false) => {
+        const { execute, executeLast, open } = sqlContext(context)
+        const { insertBarrierLast } = dialect
+        if (last && executeLast && insertBarrierLast && !tables.isBarrierShared) {
+          await executeLast(insertBarrierLast.statement(tables, key, as), (error) => {
+            const why = insertBarrierLast.whyNot(error)
+            return why === undefined ? error : this.#refusal(why, key.gid)
+          })
+          return
+        }
         const found = await dialect.insertBarrier(tables, execute, key, open, as)
         if (found === 'inserted') return
         if (found === 'lost') throw transactionLost(key.gid)
-        if (found === 'changed') throw databaseChanged(this.ref, key.gid)
-        if (found === 'expired') throw expired('BARRIER_EXPIRED', `Job ${key.gid}`, key.gid)
+        if (found !== 'exists') throw this.#refusal(found, key.gid)
         const { rows } = await execute(dialect.readReason(tables, key.gid))
         throw barrierTaken(key.gid, rows[0]?.['reason'])
       },
       resolve: async (key) => await resolveBarrier(this, key),
     }
+  }
+
+  #refusal(why: BarrierRefusal, gid: string): SteppingError {
+    if (why === 'changed') return databaseChanged(this.ref, gid)
+    if (why === 'expired') return expired('BARRIER_EXPIRED', `Job ${gid}`, gid)
+    return barrierTaken(gid, why === 'decided' ? 'rollback' : 'msg')
   }
 
   #once(): OnceRows {

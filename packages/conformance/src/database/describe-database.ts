@@ -3,6 +3,7 @@ import { describeByHand } from './by-hand.ts'
 import { describeHandles } from './handles.ts'
 import type { DatabaseHarness } from './harness.ts'
 import { describeIdentities } from './identities.ts'
+import { describeLastRows } from './last-rows.ts'
 import { describeLostCommits } from './lost-commits.ts'
 import { describeMigrations } from './migrations.ts'
 import { describeNotAwaited } from './not-awaited.ts'
@@ -16,6 +17,7 @@ import { describeUsedGids } from './used-gids.ts'
 
 const concerns = {
   outcomes: describeOutcomes,
+  'a row that is written last': describeLastRows,
   'a used gid': describeUsedGids,
   'an open transaction': describeOpenTransactions,
   'a transaction': describeTransactions,

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { stop } from './scene.ts'
+import { expectAgreement, stop } from './scene.ts'
 import type { DatabaseCases } from './scene.ts'
 
 /** Whether a transaction and its barrier row have one fate. */
@@ -101,20 +101,7 @@ export function describeOutcomes<Tx>(test: DatabaseCases<Tx>): void {
   })
 
   test('fifty who ask at once while the transaction is made agree with it', async (scene) => {
-    for (let round = 0; round < 3; round++) {
-      const key = await scene.newKey()
-      const text = `raced ${round}`
-      const [ordered, ...answers] = await Promise.all([
-        scene.order(text, key).then(
-          () => 'committed',
-          () => 'rolledBack',
-        ),
-        ...Array.from({ length: 50 }, () => scene.outcomeOf(key)),
-      ])
-      expect(new Set(answers)).toEqual(new Set([ordered]))
-      expect(await scene.has(text)).toBe(ordered === 'committed')
-      expect(await scene.opened.probe.barrier(key.gid)).toHaveLength(1)
-    }
+    for (let round = 0; round < 3; round++) await expectAgreement(scene, `raced ${round}`)
   })
 
   test('of eight transactions with one gid at once, one commits', async (scene) => {

@@ -1,6 +1,6 @@
 import { isSteppingError, newGid } from '@stepping/core'
 import type { BarrierKey, CommittableContext, Database, DatabaseLimits } from '@stepping/core'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { casesOn } from '../cases.ts'
 import type { Cases } from '../cases.ts'
 import { given, whyLacking } from '../lacking.ts'
@@ -57,6 +57,7 @@ export interface HeldTransaction<Tx> {
 interface InsertOptions<Tx> {
   readonly database?: Database<Tx>
   readonly reason?: 'msg' | 'empty'
+  readonly last?: boolean
 }
 
 /** One opened database, and what cases do with it. */
@@ -99,18 +100,18 @@ export class Scene<Tx, D extends Database<Tx> = Database<Tx>> {
   async insert(
     tx: Tx,
     key: BarrierKey,
-    { database = this.database, reason }: InsertOptions<Tx> = {},
+    { database = this.database, reason, last }: InsertOptions<Tx> = {},
   ): Promise<void> {
     const context = database.context(tx)
     await context.assertUsable()
-    await database.barrier.insert(context, key, reason)
+    await database.barrier.insert(context, key, reason, last)
   }
 
   /** A transaction with a row of the user's and a barrier row. */
-  async order(text: string, key: BarrierKey): Promise<void> {
+  async order(text: string, key: BarrierKey, options: InsertOptions<Tx> = {}): Promise<void> {
     await this.database.transaction(async (tx) => {
       await this.opened.write(tx, text)
-      await this.insert(tx, key)
+      await this.insert(tx, key, options)
     })
   }
 
@@ -196,4 +197,23 @@ async function held<Tx>(
       await over
     },
   }
+}
+
+/** Fifty ask for the outcome while the transaction is made: all of them have to agree with it. */
+export async function expectAgreement<Tx>(
+  scene: Scene<Tx>,
+  text: string,
+  options?: InsertOptions<Tx>,
+): Promise<void> {
+  const key = await scene.newKey()
+  const [ordered, ...answers] = await Promise.all([
+    scene.order(text, key, options).then(
+      () => 'committed',
+      () => 'rolledBack',
+    ),
+    ...Array.from({ length: 50 }, () => scene.outcomeOf(key)),
+  ])
+  expect(new Set(answers)).toEqual(new Set([ordered]))
+  expect(await scene.has(text)).toBe(ordered === 'committed')
+  expect(await scene.opened.probe.barrier(key.gid)).toHaveLength(1)
 }

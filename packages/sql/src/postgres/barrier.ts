@@ -1,9 +1,10 @@
 import type { BarrierKey } from '@stepping/core'
-import type { Inserted, NotInserted } from '../dialect.ts'
+import type { Inserted, NotInserted, SqlDialect } from '../dialect.ts'
 import { sql } from '../statement.ts'
 import type { Execute, Statement } from '../statement.ts'
 import type { Tables } from '../table-name.ts'
 import { durableCommit } from './durable.ts'
+import { errorCode, errorColumn } from './errors.ts'
 
 /**
  * `on conflict do nothing`, because a unique violation would abort the user's transaction. It
@@ -33,6 +34,30 @@ export async function insertBarrier(
   if (row?.['same'] !== true) return 'changed'
   if (row['open'] !== true) return 'lost'
   return row['timely'] === true ? 'exists' : 'expired'
+}
+
+/**
+ * Why it must not commit is told by the column that gets a null; DTM's own table takes nulls, so that it is not for
+ * that one. `do update` sees a row that another transaction committed after this statement began.
+ */
+export const insertBarrierLast: NonNullable<SqlDialect['insertBarrierLast']> = {
+  statement: ({ barrier, meta }, { gid, notAfter, identity }, reason) => sql`
+    insert into ${barrier} as b (trans_type, gid, branch_id, op, barrier_id, reason)
+    values (
+      case when exists (select 1 from ${meta} where name = 'identity' and value = ${identity}) then 'msg' end,
+      ${gid}, '00', 'msg', '01',
+      case when ${durableCommit} is not null and clock_timestamp() < to_timestamp(${notAfter}::float8 / 1000) then ${reason}::text end)
+    on conflict (gid, branch_id, op, barrier_id) do update set
+      branch_id = case when b.reason <> 'rollback' then b.branch_id end,
+      op = null`,
+  whyNot(error) {
+    if (errorCode(error) !== '23502') return undefined
+    const column = errorColumn(error)
+    if (column === 'trans_type') return 'changed'
+    if (column === 'reason') return 'expired'
+    if (column === 'branch_id') return 'decided'
+    return column === 'op' ? 'exists' : undefined
+  },
 }
 
 export function readReason({ barrier }: Tables, gid: string): Statement {

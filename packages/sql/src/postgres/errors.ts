@@ -8,6 +8,19 @@ export function errorCode(error: unknown): string | undefined {
   return undefined
 }
 
+/** The column that an error is about: node-postgres has it as `column`, postgres-js as `column_name`. */
+export function errorColumn(error: unknown): string | undefined {
+  for (let each = error, depth = 0; each instanceof Error && depth < 5; depth++) {
+    const { column, column_name: name = column } = each as {
+      column?: unknown
+      column_name?: unknown
+    }
+    if (typeof name === 'string') return name
+    each = each.cause
+  }
+  return undefined
+}
+
 /** 55P03 lock not available, 57014 statement timeout, 40001 serialization failure, 40P01 deadlock. */
 export function isUndecided(error: unknown): boolean {
   return ['55P03', '57014', '40001', '40P01'].includes(errorCode(error) ?? '')

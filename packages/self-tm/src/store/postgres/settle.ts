@@ -28,12 +28,7 @@ export async function settleJobs(
   return results.flatMap(({ rows }) => rows)
 }
 
-/**
- * For most jobs all that there is to write. The gids are an array, which is looked up in one walk of the index; by a
- * join each would be looked up from the root. Nothing else may be what rows are found by: what the planner
- * believes of leases and tokens is out of date. So each row is compared with a hash table of the endings, by an expression
- * that cannot be made a join.
- */
+/** For most jobs all that there is to write. */
 function finishJobs(
   tables: Tables,
   finished: readonly Settlement[],
@@ -41,6 +36,8 @@ function finishJobs(
 ): Statement {
   const job = tables.table('job')
   const held = finished.map(({ gid, token, cursor }) => ({ gid, token, cursor }))
+  // As a condition by itself the planner could make it a join; in this form it is a look into a hash table.
+  const isHeld = sql`and case when (gid, lease_token, cursor) in (select gid, token, cursor from ended) then true end`
   const moved = sql`, moved as (
       insert into ${tables.table('history')} (gid, app, state, steps, last_error, created_at, finished_at)
       select gid, app, 'finished', steps, last_error, created_at, clock_timestamp() from deleted
@@ -49,14 +46,7 @@ function finishJobs(
   return sql`
     with ended as materialized (
       select * from json_to_recordset(${JSON.stringify(held)}::text::json) as e (gid text, token int, cursor int)
-    ), locked as materialized (
-      select ctid as place, keep from ${job}
-      where gid = any(array(select gid from ended))
-        and case when (gid, lease_token, cursor) in (select gid, token, cursor from ended) then true end
-        and lease_until is not null and (select ${durableCommit}) is not null
-      order by gid
-      for update
-    ), deleted as (
+    ), ${lockedRows(tables, isHeld)}, deleted as (
       delete from ${job} where ctid = any(array(select place from locked where not keep))
       returning gid${keepHistory ? rawSql(', app, steps, last_error, created_at') : rawSql('')}
     ), kept as (
@@ -69,30 +59,16 @@ function finishJobs(
 }
 
 /**
- * Rows are looked up one by one, by their gids, in a lateral query that the planner cannot take apart: after
- * an ANALYZE that saw no lease it would expect none, and compare every row with every ending. (Of the state as
- * it is, see `submitPrepared`.) A pending `retry_now` outlives a failure, and a repeat of `submitted`: the
- * operator's word is newer.
+ * A repeat of `submitted` writes nothing. A pending `retry_now` outlives a failure: the operator's word is newer. Rows and
+ * endings are joined by what no index is of: a plan made while there was hardly a job would walk the whole index for it.
  */
 function changeJobs(tables: Tables, settlements: readonly Settlement[]): Statement {
   const job = tables.table('job')
   return sql`
-    with guard as materialized (
-      select ${durableCommit} as durable
-    ), ended as materialized (
-      select e.*, held.place from (
-        select * from json_to_recordset(${JSON.stringify(settlements)}::text::json) as e
-          (gid text, token int, cursor int, "to" text, "nextStep" text, "inMs" float8, "leaseMs" float8, error text)
-        order by gid collate "C"
-      ) e
-      cross join lateral (
-        select j.ctid as place from ${job} j
-        where j.gid = e.gid and j.lease_token = e.token and j.cursor = e.cursor
-          and j.lease_until is not null and (j.state || '' = 'prepared' or j.state || '' = 'submitted' and e.to <> 'submitted')
-        for update
-      ) held
-      cross join guard where durable is not null
-    )
+    with ended as materialized (
+      select * from json_to_recordset(${JSON.stringify(settlements)}::text::json) as e
+        (gid text, token int, cursor int, "to" text, "nextStep" text, "inMs" float8, "leaseMs" float8, error text)
+    ), ${lockedRows(tables)}
     update ${job} j set
       state = case
         when e.to in ('submitted', 'rolledBack') then e.to
@@ -117,8 +93,25 @@ function changeJobs(tables: Tables, settlements: readonly Settlement[]): Stateme
         else j.last_error end,
       finished_at = case when e.to = 'rolledBack' then clock_timestamp() end
     from ended e
-    where j.ctid = any(array(select place from ended)) and j.ctid = e.place
+    where j.ctid = any(array(select place from locked))
+      and j.gid || '' = e.gid and j.lease_token = e.token and j.cursor = e.cursor
+      and (j.state = 'prepared' or e.to <> 'submitted')
     returning j.gid`
+}
+
+/**
+ * The gids of the batch are an array, which is looked up in one walk of the index; by a join each would be looked up from
+ * the root. Nothing else may be what rows are found by: what the planner believes of leases and tokens is out of
+ * date, and would have it compare every row with every ending.
+ */
+function lockedRows(tables: Tables, condition = rawSql('')): Statement {
+  return sql`locked as materialized (
+      select ctid as place, keep from ${tables.table('job')}
+      where gid = any(array(select gid from ended)) and lease_until is not null
+        and (select ${durableCommit}) is not null ${condition}
+      order by gid
+      for update
+    )`
 }
 
 /** Where the rows stand that a batch did not write. */

@@ -24,10 +24,20 @@ export const jobStores: readonly Mutation[] = [
     },
   },
   {
+    name: 'a claim is planned for any limit',
+    file: 'packages/self-tm/src/store/postgres/claim.ts',
+    from: 'order by due_at limit ${atMost(limit)}',
+    to: 'order by due_at limit ${limit}::int',
+    test: {
+      file: 'packages/self-tm/test/postgres-plans.test.ts',
+      name: 'a claim that finds many waiting is not planned anew each time',
+    },
+  },
+  {
     name: 'a claim ignores leases',
     file: 'packages/self-tm/src/store/postgres/claim.ts',
     from: `and (lease_until is null or lease_until <= statement_timestamp())
-        and`,
+          and`,
     to: 'and',
     test: {
       file: 'packages/self-tm/test/postgres-job-store.test.ts',
@@ -193,10 +203,10 @@ export const jobStores: readonly Mutation[] = [
     name: 'jobs of unknown steps are claimed',
     file: 'packages/self-tm/src/store/postgres/claim.ts',
     from: `
-        and (state = 'prepared' or next_step in \${names})
-      order by due_at limit \${limit}::int`,
+          and (state = 'prepared' or next_step in \${names})
+        order by due_at`,
     to: `
-      order by due_at limit \${limit}::int`,
+        order by due_at`,
     test: {
       file: 'packages/self-tm/test/postgres-job-store.test.ts',
       name: 'a job is handed out only to those that know its next step',

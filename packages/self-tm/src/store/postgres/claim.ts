@@ -1,4 +1,4 @@
-import { durableCommit, sql } from '@stepping/sql'
+import { durableCommit, rawSql, sql } from '@stepping/sql'
 import type { Statement, Tables } from '@stepping/sql'
 import type { ClaimRequest, HeldLease } from '../job-store.ts'
 
@@ -6,10 +6,10 @@ import type { ClaimRequest, HeldLease } from '../job-store.ts'
 const overdueMs = 3_000
 
 /** How many of the next jobs are looked at to find the time of the next one. */
-const lookAheadRows = 200
+const lookAheadRows = rawSql('200')
 
 /**
- * The jobs handed out, then one last row with what comes next.
+ * The jobs handed out; then, if it is asked for, one last row with what comes next.
  *
  * The index on (app, due_at) gives the due jobs in order. Those that run now stand at its front
  * and are stepped over; `skip locked` steps over those that another process is claiming.
@@ -25,29 +25,32 @@ const lookAheadRows = 200
 export function claimJobs(tables: Tables, request: ClaimRequest): Statement {
   const { app, owner, leaseMs, limit, lookAheadMs } = request
   const job = tables.table('job')
-  const names = sql`(select json_array_elements_text(${JSON.stringify(request.stepNames)}::text::json))`
-  const look = lookAheadMs !== undefined
-  return sql`
-    with guard as materialized (
-      select ${durableCommit} as durable
-    ), picked as materialized (
-      select ctid as place, gid, lease_until is not null as cut_off from ${job}
-      where app = ${app}::text and state in ('prepared', 'submitted') and due_at <= statement_timestamp()
-        and (lease_until is null or lease_until <= statement_timestamp())
-        and (state = 'prepared' or next_step in ${names})
-      order by due_at limit ${limit}::int
-      for update skip locked
+  const names = stepNames(request)
+  const claims = sql`
+    with picked as materialized (
+      select * from (
+        select ctid as place, gid, lease_until is not null as cut_off from ${job}
+        where app = ${app}::text and state in ('prepared', 'submitted') and due_at <= statement_timestamp()
+          and (lease_until is null or lease_until <= statement_timestamp())
+          and (state = 'prepared' or next_step in ${names})
+        order by due_at limit ${atMost(limit)}
+        for update skip locked
+      ) due limit ${limit}::int
     ), claimed as (
-      update ${job} j set lease_owner = ${owner}::text, lease_token = lease_token + 1,
+      update ${job} set lease_owner = ${owner}::text, lease_token = lease_token + 1,
         attempts = attempts + (lease_until is not null and state = 'submitted')::int,
         lease_until = clock_timestamp() + ${leaseMs}::float8 * interval '1 ms'
-      from guard where j.ctid = any(array(select place from picked)) and durable is not null
-      returning j.gid, j.lease_token, j.state, j.steps, j.cursor, j.attempts, j.database
-    ), ahead as (
+      where ctid = any(array(select place from picked)) and (select ${durableCommit}) is not null
+      returning gid, lease_token, state, steps, cursor, attempts, database
+    )`
+  const columns = sql`gid, lease_token, state, steps, cursor, attempts, database,
+      gid = any(array(select gid from picked where cut_off)) as cut_off`
+  if (lookAheadMs === undefined) return sql`${claims} select ${columns} from claimed`
+  return sql`${claims}, ahead as (
       select gid, state, next_step, due_at, lease_until from ${job}
-      where ${look}::boolean and app = ${app}::text and state in ('prepared', 'submitted')
-        and due_at <= statement_timestamp() + ${lookAheadMs ?? 0}::float8 * interval '1 ms'
-      order by due_at limit ${lookAheadRows}::int
+      where app = ${app}::text and state in ('prepared', 'submitted')
+        and due_at <= statement_timestamp() + ${lookAheadMs}::float8 * interval '1 ms'
+      order by due_at limit ${lookAheadRows}
     ), upcoming as (
       select extract(epoch from greatest(due_at, coalesce(lease_until, due_at)) - statement_timestamp()) * 1000 as in_ms
       from ahead
@@ -57,15 +60,30 @@ export function claimJobs(tables: Tables, request: ClaimRequest): Statement {
       where state = 'submitted' and next_step not in ${names}
         and greatest(due_at, coalesce(lease_until, due_at)) < statement_timestamp() - ${overdueMs}::float8 * interval '1 ms'
     )
-    select gid, lease_token, state, steps, cursor, attempts, gid = any(array(select gid from picked where cut_off)) as cut_off, database, null::float8 as next_in_ms, null::text as unknown_steps from claimed
+    select ${columns}, null::float8 as next_in_ms, null::text as unknown_steps from claimed
     union all
-    select null, null, null, null, null, null, null, null, (select min(in_ms) from upcoming where in_ms <= ${lookAheadMs ?? 0}::float8)::float8, (select json_agg(next_step) from stuck)::text`
+    select null, null, null, null, null, null, null, null,
+      (select min(in_ms) from upcoming where in_ms <= ${lookAheadMs}::float8)::float8, (select json_agg(next_step) from stuck)::text`
+}
+
+function stepNames(request: ClaimRequest): Statement {
+  return sql`(select json_array_elements_text(${JSON.stringify(request.stepNames)}::text::json))`
 }
 
 /**
- * Locked in the order of their gids, and looked up one by one, as `settleJobs` does and says why. Then found by
- * their gids again, and not by their places: what the operator did to a job meanwhile must not cost it its
- * lease. An array is looked up in the index, a join may not be.
+ * The next power of two, as text. Of a limit that is a parameter the planner knows nothing, so that a plan for any
+ * looks dear, and it makes a new one each time, for longer than it takes to claim fifty jobs. In the text it is known, and
+ * there are only so many texts.
+ */
+function atMost(limit: number): Statement {
+  return rawSql(`${2 ** Math.ceil(Math.log2(limit))}`)
+}
+
+/**
+ * Locked in the order of their gids, as `settleJobs` does and says why, and looked up one by one in a lateral query that
+ * the planner cannot take apart: after an ANALYZE that saw no lease it would expect none, and compare every row with
+ * every lease. Then found by their gids again, and not by their places: what the operator did to a job meanwhile
+ * must not cost it its lease. An array is looked up in the index, a join may not be.
  */
 export function renewLeases(
   tables: Tables,

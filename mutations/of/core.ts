@@ -40,6 +40,16 @@ export const core: readonly Mutation[] = [
     test: { file: 'packages/core/src/transaction.test.ts', name: 'what fails before the commit' },
   },
   {
+    name: 'a barrier row by hand counts as the last statement',
+    file: 'packages/core/src/binding.ts',
+    from: 'await insertBarrier(!job.byHand)',
+    to: 'await insertBarrier(true)',
+    test: {
+      file: 'packages/core/src/job-by-hand.test.ts',
+      name: 'may have more statements after its barrier row',
+    },
+  },
+  {
     name: 'a rejected barrier may be tried again',
     file: 'packages/core/src/job-handle.ts',
     from: 'repeatable = false',

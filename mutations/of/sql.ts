@@ -32,6 +32,46 @@ export const sql: readonly Mutation[] = [
     },
   },
   {
+    name: 'a late barrier row travels with its COMMIT',
+    file: 'packages/sql/src/postgres/barrier.ts',
+    from: 'clock_timestamp() >= to_timestamp(',
+    to: 'false and clock_timestamp() >= to_timestamp(',
+    test: {
+      file: 'packages/adapter-pg/test/conformance.test.ts',
+      name: 'database: node-postgres > a row that is written last > does not commit too late',
+    },
+  },
+  {
+    name: 'a barrier row travels with a COMMIT of another database',
+    file: 'packages/sql/src/postgres/barrier.ts',
+    from: 'when not exists (select 1 from',
+    to: 'when false and not exists (select 1 from',
+    test: {
+      file: 'packages/adapter-pg/test/conformance.test.ts',
+      name: 'database: node-postgres > a row that is written last > does not commit in a database with another identity',
+    },
+  },
+  {
+    name: 'a barrier row overwrites one that was committed',
+    file: 'packages/sql/src/postgres/barrier.ts',
+    from: "else ${failing('exists')} end",
+    to: 'else b.reason end',
+    test: {
+      file: 'packages/adapter-pg/test/conformance.test.ts',
+      name: 'database: node-postgres > a row that is written last > does not commit a gid that is committed already',
+    },
+  },
+  {
+    name: 'a barrier row overwrites a decision',
+    file: 'packages/sql/src/postgres/barrier.ts',
+    from: "when 'rollback' then ${failing('decided')}",
+    to: "when 'rollback' then b.reason",
+    test: {
+      file: 'packages/adapter-pg/test/conformance.test.ts',
+      name: 'database: node-postgres > a row that is written last > does not commit what was decided as rolled back',
+    },
+  },
+  {
     name: 'a late question is answered',
     file: 'packages/sql/src/postgres/barrier.ts',
     from: `from guard where timely and same

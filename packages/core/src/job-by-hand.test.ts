@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { CommittableJob } from './job-handle.ts'
 import type { SteppingEvent } from './event.ts'
 import type { Stepping } from './stepping.ts'
@@ -27,6 +27,13 @@ describe('a job in a transaction that the caller commits', () => {
     await database.commit(tx)
     expect(await job.submit()).toEqual({ gid: job.gid, submitted: true })
     expect(log).toEqual(['begin', 'prepare', 'barrier', 'commit', 'resolve', 'submit'])
+  })
+
+  it('may have more statements after its barrier row', async () => {
+    const insert = vi.spyOn(database.barrier, 'insert')
+    const tx = database.begin()
+    await stepping.createJob(database.context(tx)).addStep(sendMail).prepareAndInsertBarrier()
+    expect(insert.mock.lastCall?.slice(2)).toEqual(['msg', false])
   })
 
   it('names its database, with the identity, but nothing of how it is reached', async () => {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { SteppingError } from './errors.ts'
 import type { SteppingEvent } from './event.ts'
 import type { JobSteps } from './job.ts'
@@ -28,6 +28,20 @@ describe('a transaction with steps', () => {
     })
     expect(log).toEqual(['begin', 'prepare', 'barrier', 'commit', 'submit'])
     expect(database.rows).toEqual(['order 1'])
+  })
+
+  it('has its barrier row as the last statement, which its COMMIT may take along', async () => {
+    const insert = vi.spyOn(database.barrier, 'insert')
+    await stepping.transaction(database, async (_tx, job) => void job.addStep(sendMail))
+    expect(insert.mock.lastCall?.slice(2)).toEqual(['msg', true])
+  })
+
+  it('has a barrier row with a gid of the caller before the prepare, and not last', async () => {
+    const insert = vi.spyOn(database.barrier, 'insert')
+    const options = { gid: 'message-1' }
+    await stepping.transaction(database, async (_tx, job) => void job.addStep(sendMail), options)
+    expect(insert.mock.lastCall?.slice(2)).toEqual(['msg', false])
+    expect(log).toEqual(['begin', 'barrier', 'prepare', 'commit', 'submit'])
   })
 
   it('resolves with what the callback returned', async () => {

@@ -12,7 +12,8 @@ export interface CallbackRequest {
   readonly method: string
   readonly url: URL
   readonly announcedBytes: number
-  readonly body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
+  /** Text where somebody in front has set an encoding. */
+  readonly body: AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>
 }
 
 export type Answering = (request: CallbackRequest) => Promise<Reply>

@@ -48,8 +48,7 @@ async function answer(
 
 function chunksOf(incoming: Incoming): CallbackRequest['body'] {
   const parsed = parsedBody(incoming)
-  if (parsed === undefined) return incoming
-  return [typeof parsed === 'string' ? Buffer.from(parsed) : parsed]
+  return parsed === undefined ? incoming : [parsed]
 }
 
 async function answerByWeb(

@@ -13,7 +13,8 @@ export async function readBody(
   if (announcedBytes > maxBytes) throw tooLarge()
   const chunks: Uint8Array[] = []
   let bytes = 0
-  for await (const chunk of body) {
+  for await (const each of body) {
+    const chunk = typeof each === 'string' ? Buffer.from(each) : each
     bytes += chunk.byteLength
     if (bytes > maxBytes) throw tooLarge()
     chunks.push(chunk)

@@ -1,10 +1,13 @@
 import { createHmac } from 'node:crypto'
-import { request as httpRequest } from 'node:http'
+import { once } from 'node:events'
+import { createServer, request as httpRequest } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { createStepping, defineStep, newGid, retryLater } from '@stepping/core'
 import { takeDtm } from '@stepping/test-support'
 import type { TakenDtm } from '@stepping/test-support'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { dtm } from '../src/index.ts'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { dtm, toNodeListener } from '../src/index.ts'
+import type { Dtm } from '../src/index.ts'
 import { openOrders, secret, startApp } from './app.ts'
 import type { App, AppOptions, OrdersDatabase } from './app.ts'
 
@@ -134,6 +137,25 @@ describe('a call of a step', () => {
     const app = await open()
     const { promise: status, resolve, reject } = Promise.withResolvers<number | undefined>()
     const url = `${app.callbackUrl}?trans_type=msg&op=action`
+    const request = httpRequest(url, { method: 'POST' }, (response) => resolve(response.statusCode))
+    request.on('error', reject)
+    for (let kib = 0; kib < 1_100; kib++) request.write('x'.repeat(1_024))
+    expect(await status).toBe(413)
+    request.destroy()
+  })
+
+  test('with a body too large is refused where somebody in front has set an encoding, too', async () => {
+    const app = await open()
+    const listener = toNodeListener((app.tm as Dtm).handler)
+    const front = createServer((incoming, response) => {
+      incoming.setEncoding('utf8')
+      listener(incoming, response)
+    })
+    front.listen(0, '127.0.0.1')
+    await once(front, 'listening')
+    onTestFinished(() => void front.close())
+    const { promise: status, resolve, reject } = Promise.withResolvers<number | undefined>()
+    const url = `http://127.0.0.1:${(front.address() as AddressInfo).port}/?trans_type=msg&op=action`
     const request = httpRequest(url, { method: 'POST' }, (response) => resolve(response.statusCode))
     request.on('error', reject)
     for (let kib = 0; kib < 1_100; kib++) request.write('x'.repeat(1_024))

@@ -102,6 +102,31 @@ describe.each([
     await expect(late).rejects.toMatchObject({ code: 'BARRIER_DECIDED', gid })
   })
 
+  test('what the client in Go decided refuses the last statement of ours, and stays as it is', async () => {
+    const app = await startApp({ server: server.url, orders: { database } })
+    const gid = newGid()
+    expect(await askGo(gid)).toBe('rolledBack')
+    const late = app.stepping.transaction(database, async () => {}, { gid })
+    await expect(late).rejects.toMatchObject({ code: 'BARRIER_DECIDED', gid })
+    expect(await askGo(gid)).toBe('rolledBack')
+    const { rows } = await pool.query('select from dtm_barrier.barrier where gid = $1', [gid])
+    expect(rows).toHaveLength(1)
+  })
+
+  test('our transaction does not commit with that table too late', async () => {
+    const key = {
+      gid: newGid(),
+      notAfter: Date.now() - 60_000,
+      identity: await database.identity(),
+    }
+    const late = database.transaction((tx) =>
+      database.barrier.insert(database.context(tx), key, 'msg', true),
+    )
+    await expect(late).rejects.toMatchObject({ code: 'BARRIER_EXPIRED' })
+    const { rows } = await pool.query('select from dtm_barrier.barrier where gid = $1', [key.gid])
+    expect(rows).toEqual([])
+  })
+
   test('a transaction of the client in Go is committed, or rolled back, for us', async () => {
     const identity = await database.identity()
     const [committed, asked] = [newGid(), newGid()]

@@ -52,9 +52,8 @@ export interface SqlDialect {
     reason: 'msg' | 'empty',
   ): Promise<Inserted | NotInserted>
   /**
-   * The same as the last statement of a transaction that this library commits, for a barrier table of its own: it
-   * fails where it would insert nothing, so that the transaction does. Absent where a transaction can commit although a
-   * statement in it failed.
+   * The same as the last statement of a transaction that this library commits: it fails where it would insert
+   * nothing, so that the transaction does. Absent where a transaction can commit although a statement in it failed.
    */
   readonly insertBarrierLast?: {
     statement(tables: Tables, key: BarrierKey, reason: 'msg' | 'empty'): Statement

@@ -191,7 +191,7 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
       insert: async (context, key, as = 'msg', last = false) => {
         const { execute, executeLast, open } = sqlContext(context)
         const { insertBarrierLast } = dialect
-        if (last && executeLast && insertBarrierLast && !tables.isBarrierShared) {
+        if (last && executeLast && insertBarrierLast) {
           await executeLast(insertBarrierLast.statement(tables, key, as), (error) => {
             const why = insertBarrierLast.whyNot(error)
             return why === undefined ? error : this.#refusal(why, key.gid)

@@ -1,10 +1,10 @@
 import type { BarrierKey } from '@stepping/core'
-import type { Inserted, NotInserted, SqlDialect } from '../dialect.ts'
-import { sql } from '../statement.ts'
+import type { BarrierRefusal, Inserted, NotInserted, SqlDialect } from '../dialect.ts'
+import { rawSql, sql } from '../statement.ts'
 import type { Execute, Statement } from '../statement.ts'
 import type { Tables } from '../table-name.ts'
 import { durableCommit } from './durable.ts'
-import { errorCode, errorColumn } from './errors.ts'
+import { serverMessage } from './errors.ts'
 
 /**
  * `on conflict do nothing`, because a unique violation would abort the user's transaction. It
@@ -37,27 +37,27 @@ export async function insertBarrier(
 }
 
 /**
- * Why it must not commit is told by the column that gets a null; DTM's own table takes nulls, so that it is not for
- * that one. `do update` sees a row that another transaction committed after this statement began.
+ * Fails wherever it must not commit, by a conversion that says why: a constraint might be missing, on a table that
+ * somebody else made. `do update` sees a row that another transaction committed after this statement began.
  */
 export const insertBarrierLast: NonNullable<SqlDialect['insertBarrierLast']> = {
   statement: ({ barrier, meta }, { gid, notAfter, identity }, reason) => sql`
     insert into ${barrier} as b (trans_type, gid, branch_id, op, barrier_id, reason)
-    values (
-      case when exists (select 1 from ${meta} where name = 'identity' and value = ${identity}) then 'msg' end,
-      ${gid}, '00', 'msg', '01',
-      case when ${durableCommit} is not null and clock_timestamp() < to_timestamp(${notAfter}::float8 / 1000) then ${reason}::text end)
+    values ('msg', ${gid}, '00', 'msg', '01', case
+      when not exists (select 1 from ${meta} where name = 'identity' and value = ${identity}) then ${failing('changed')}
+      when ${durableCommit} is null or clock_timestamp() >= to_timestamp(${notAfter}::float8 / 1000) then ${failing('expired')}
+      else ${reason}::text end)
     on conflict (gid, branch_id, op, barrier_id) do update set
-      branch_id = case when b.reason <> 'rollback' then b.branch_id end,
-      op = null`,
+      reason = case b.reason when 'rollback' then ${failing('decided')} else ${failing('exists')} end`,
   whyNot(error) {
-    if (errorCode(error) !== '23502') return undefined
-    const column = errorColumn(error)
-    if (column === 'trans_type') return 'changed'
-    if (column === 'reason') return 'expired'
-    if (column === 'branch_id') return 'decided'
-    return column === 'op' ? 'exists' : undefined
+    const said = serverMessage(error, '22P02')
+    return /stepping: (\w+) \d/.exec(said ?? '')?.[1] as BarrierRefusal | undefined
   },
+}
+
+/** The time in it keeps the server from trying it beforehand. */
+function failing(why: BarrierRefusal): Statement {
+  return rawSql(`('stepping: ${why} ' || extract(epoch from clock_timestamp()))::int::text`)
 }
 
 export function readReason({ barrier }: Tables, gid: string): Statement {

@@ -8,14 +8,10 @@ export function errorCode(error: unknown): string | undefined {
   return undefined
 }
 
-/** The column that an error is about: node-postgres has it as `column`, postgres-js as `column_name`. */
-export function errorColumn(error: unknown): string | undefined {
+/** What the server said with this SQLSTATE, also where a library wrapped it. */
+export function serverMessage(error: unknown, code: string): string | undefined {
   for (let each = error, depth = 0; each instanceof Error && depth < 5; depth++) {
-    const { column, column_name: name = column } = each as {
-      column?: unknown
-      column_name?: unknown
-    }
-    if (typeof name === 'string') return name
+    if ((each as { code?: unknown }).code === code) return each.message
     each = each.cause
   }
   return undefined

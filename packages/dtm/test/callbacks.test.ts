@@ -87,6 +87,18 @@ async function ask(
   return await fetch(url)
 }
 
+/** What is answered to a call of which more is sent than may be, without saying how much. */
+async function statusOfUpload(url: string): Promise<number | undefined> {
+  const { promise: status, resolve, reject } = Promise.withResolvers<number | undefined>()
+  const options = { method: 'POST' }
+  const request = httpRequest(`${url}?trans_type=msg&op=action`, options, (response) =>
+    resolve(response.statusCode),
+  )
+  request.on('error', reject)
+  for (let kib = 0; kib < 1_100; kib++) request.write('x'.repeat(1_024))
+  return await status.finally(() => request.destroy())
+}
+
 describe('a call of a step', () => {
   test('as DTM makes it is answered with 200, and without a word of the step', async () => {
     const app = await open()
@@ -135,13 +147,7 @@ describe('a call of a step', () => {
 
   test('with a body too large that does not say so is refused once it is', async () => {
     const app = await open()
-    const { promise: status, resolve, reject } = Promise.withResolvers<number | undefined>()
-    const url = `${app.callbackUrl}?trans_type=msg&op=action`
-    const request = httpRequest(url, { method: 'POST' }, (response) => resolve(response.statusCode))
-    request.on('error', reject)
-    for (let kib = 0; kib < 1_100; kib++) request.write('x'.repeat(1_024))
-    expect(await status).toBe(413)
-    request.destroy()
+    expect(await statusOfUpload(app.callbackUrl)).toBe(413)
   })
 
   test('with a body too large is refused where somebody in front has set an encoding, too', async () => {
@@ -150,17 +156,11 @@ describe('a call of a step', () => {
     const front = createServer((incoming, response) => {
       incoming.setEncoding('utf8')
       listener(incoming, response)
-    })
-    front.listen(0, '127.0.0.1')
-    await once(front, 'listening')
+    }).listen(0, '127.0.0.1')
     onTestFinished(() => void front.close())
-    const { promise: status, resolve, reject } = Promise.withResolvers<number | undefined>()
-    const url = `http://127.0.0.1:${(front.address() as AddressInfo).port}/?trans_type=msg&op=action`
-    const request = httpRequest(url, { method: 'POST' }, (response) => resolve(response.statusCode))
-    request.on('error', reject)
-    for (let kib = 0; kib < 1_100; kib++) request.write('x'.repeat(1_024))
-    expect(await status).toBe(413)
-    request.destroy()
+    await once(front, 'listening')
+    const { port } = front.address() as AddressInfo
+    expect(await statusOfUpload(`http://127.0.0.1:${port}/`)).toBe(413)
   })
 
   test('of a step that nobody knows is told, and to be tried again', async () => {

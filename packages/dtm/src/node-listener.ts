@@ -84,6 +84,6 @@ function parsedBody({
   readableEnded,
 }: Incoming): string | Uint8Array<ArrayBuffer> | undefined {
   if (body === undefined || !readableEnded) return undefined
-  if (typeof body === 'string' || body instanceof Uint8Array) return body as string
-  return JSON.stringify(body)
+  if (typeof body === 'string') return body
+  return body instanceof Uint8Array ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body)
 }

@@ -16,6 +16,8 @@ const most = {
   // The job's insert and COMMIT are sent together; in a pipeline BEGIN is, with the business row, too.
   enqueue: { statements: 3, roundTrips: 3, claims: 0, walBytes: 700 },
   enqueueInPipeline: { statements: 3, roundTrips: 2, claims: 0, walBytes: 700 },
+  // So is the barrier row; the job is prepared before, and submitted after.
+  enqueueInTwoPhases: { statements: 5.05, roundTrips: 5.05, claims: 0 },
   enqueueAndRun: { statements: 4, roundTrips: 4, claims: 0, walBytes: 900 },
   drain: { statements: 0.02, roundTrips: 0.02, claims: 0.006, walBytes: 600 },
   threeSteps: { statements: 0.04, roundTrips: 0.04, claims: 0.006, walBytes: 1_300 },
@@ -35,15 +37,22 @@ afterAll(async () => await server.stop())
 
 let apps = 0
 
-/** An app in a schema of its own, whose steps are told of. */
-async function startApp({ execute = true, pollMs = 2_000, pipeline = false } = {}) {
+/** An app in a schema of its own, whose steps are told of; `storeUrl`: its jobs are in another database. */
+async function startApp({
+  execute = true,
+  pollMs = 2_000,
+  pipeline = false,
+  storeUrl = undefined as string | undefined,
+} = {}) {
   const { pool, counts } = countingPool(url, pipeline)
   const orders = pg(pool, { name: 'orders', prepare: true, schema: `cost_${++apps}` })
+  const storePool = storeUrl === undefined ? pool : countingPool(storeUrl, false, counts).pool
+  const store = storePool === pool ? orders : pg(storePool, { name: 'jobs', prepare: true })
   let ran = 0
   const step = (name: string) =>
     defineStep({ name, args: unchecked<{ job: number }>(), run: () => void ran++ })
   const steps = [step('A'), step('B'), step('C')] as const
-  const tm = selfTm({ database: orders, concurrency: 500, pollMs })
+  const tm = selfTm({ database: store, concurrency: 500, pollMs })
   const stepping = createStepping({ app: 'cost', tm, databases: [orders], steps, execute })
   await stepping.migrate()
   await pool.query(`create table "cost_${apps}".business (job int)`)
@@ -65,6 +74,7 @@ async function startApp({ execute = true, pollMs = 2_000, pipeline = false } = {
     async [Symbol.asyncDispose]() {
       await stepping.close()
       await pool.end()
+      if (storePool !== pool) await storePool.end()
     },
   }
 }
@@ -143,6 +153,17 @@ test('in a pipeline its transaction takes two round trips', async () => {
     for (let job = 0; job < jobs; job++) await app.enqueue(job)
   })
   expectAtMost(cost, most.enqueueInPipeline)
+})
+
+test('with its store in another database a job costs a prepare and a submit more', async () => {
+  await query('create database jobs')
+  const storeUrl = Object.assign(new URL(url), { pathname: '/jobs' }).href
+  await using app = await startApp({ execute: false, storeUrl })
+  await app.stepping.start()
+  const cost = await costOf(app, async () => {
+    for (let job = 0; job < jobs; job++) await app.enqueue(job)
+  })
+  expectAtMost(cost, most.enqueueInTwoPhases)
 })
 
 test('to run it in the same process costs no claim, and one statement at most', async () => {

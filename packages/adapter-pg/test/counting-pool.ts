@@ -12,19 +12,14 @@ export interface Counts {
   heartbeats: number
 }
 
-/** A pool that counts what is sent over it. */
+const none: Counts = { statements: 0, roundTrips: 0, notifications: 0, claims: 0, heartbeats: 0 }
+
+/** A pool that counts what is sent over it, together with what is counted already. */
 export function countingPool(
   connectionString: string,
   pipeline = false,
+  counts: Counts = { ...none },
 ): { pool: Pool; counts: Counts } {
-  const counts: Counts = {
-    statements: 0,
-    roundTrips: 0,
-    notifications: 0,
-    claims: 0,
-    heartbeats: 0,
-  }
-
   class CountingClient extends Client {
     #unanswered = 0
 

@@ -42,8 +42,8 @@ async function startApp({
   execute = true,
   pollMs = 2_000,
   pipeline = false,
-  storeUrl = undefined as string | undefined,
-} = {}) {
+  storeUrl,
+}: { execute?: boolean; pollMs?: number; pipeline?: boolean; storeUrl?: string } = {}) {
   const { pool, counts } = countingPool(url, pipeline)
   const orders = pg(pool, { name: 'orders', prepare: true, schema: `cost_${++apps}` })
   const storePool = storeUrl === undefined ? pool : countingPool(storeUrl, false, counts).pool

@@ -1,6 +1,6 @@
 import { isSteppingError } from '@stepping/core'
 import { expect } from 'vitest'
-import type { DatabaseCases } from './scene.ts'
+import type { DatabaseCases, Scene } from './scene.ts'
 
 /** The connection that is lost with a COMMIT, or with the answer to it. */
 export function describeLostCommits<Tx>(test: DatabaseCases<Tx>): void {
@@ -8,26 +8,13 @@ export function describeLostCommits<Tx>(test: DatabaseCases<Tx>): void {
     test(
       `a COMMIT whose ${part} is lost leaves the outcome to the barrier`,
       ['loseCommit'],
-      async (scene) => {
-        const key = await scene.newKey()
-        const text = `lost ${part}`
-        const ended = await scene.database
-          .transaction(async (tx) => {
-            await scene.opened.write(tx, text)
-            await scene.insert(tx, key)
-            scene.loseCommit(part)
-          })
-          .then(
-            () => 'committed',
-            (error: unknown) => (isSteppingError(error) ? error.code : error),
-          )
-        const outcome = await scene.outcomeOf(key)
-        // A library may repeat the COMMIT by itself and learn of its fate.
-        if (ended === 'committed') expect(outcome).toBe('committed')
-        else expect(ended).toBe('TRANSACTION_OUTCOME_UNKNOWN')
-        if (part === 'answer') expect(outcome).toBe('committed')
-        expect(await scene.has(text)).toBe(outcome === 'committed')
-      },
+      async (scene) => await loseCommit(scene, part, false),
+    )
+
+    test(
+      `a COMMIT whose ${part} is lost right after the row leaves the outcome to the barrier`,
+      ['loseCommit'],
+      async (scene) => await loseCommit(scene, part, true),
     )
 
     test(
@@ -62,4 +49,30 @@ export function describeLostCommits<Tx>(test: DatabaseCases<Tx>): void {
     await scene.order('after the loss', key)
     expect(await scene.database.barrier.resolve(key)).toBe('committed')
   })
+}
+
+/** @param last The row may be sent along with the COMMIT, and be lost with it. */
+async function loseCommit<Tx>(
+  scene: Scene<Tx>,
+  part: 'request' | 'answer',
+  last: boolean,
+): Promise<void> {
+  const key = await scene.newKey()
+  const text = `lost ${part}, last: ${last}`
+  const ended = await scene.database
+    .transaction(async (tx) => {
+      await scene.opened.write(tx, text)
+      await scene.insert(tx, key, { last })
+      scene.loseCommit(part)
+    })
+    .then(
+      () => 'committed',
+      (error: unknown) => (isSteppingError(error) ? error.code : error),
+    )
+  const outcome = await scene.outcomeOf(key)
+  // A library may repeat the COMMIT by itself and learn of its fate.
+  if (ended === 'committed') expect(outcome).toBe('committed')
+  else expect(ended).toBe('TRANSACTION_OUTCOME_UNKNOWN')
+  if (part === 'answer') expect(outcome).toBe('committed')
+  expect(await scene.has(text)).toBe(outcome === 'committed')
 }

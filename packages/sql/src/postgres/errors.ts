@@ -1,20 +1,25 @@
 /** The SQLSTATE (or Node's code) of a driver's error, also where a library wrapped it. */
 export function errorCode(error: unknown): string | undefined {
-  for (let each = error, depth = 0; each instanceof Error && depth < 5; depth++) {
+  for (const each of withCauses(error)) {
     const { code } = each as { code?: unknown }
     if (typeof code === 'string' && each.name !== 'SteppingError') return code
-    each = each instanceof AggregateError ? each.errors[0] : each.cause
   }
   return undefined
 }
 
 /** What the server said with this SQLSTATE, also where a library wrapped it. */
 export function serverMessage(error: unknown, code: string): string | undefined {
-  for (let each = error, depth = 0; each instanceof Error && depth < 5; depth++) {
+  for (const each of withCauses(error)) {
     if ((each as { code?: unknown }).code === code) return each.message
-    each = each.cause
   }
   return undefined
+}
+
+function* withCauses(error: unknown): Generator<Error> {
+  for (let each = error, depth = 0; each instanceof Error && depth < 5; depth++) {
+    yield each
+    each = each instanceof AggregateError ? each.errors[0] : each.cause
+  }
 }
 
 /** 55P03 lock not available, 57014 statement timeout, 40001 serialization failure, 40P01 deadlock. */

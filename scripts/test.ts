@@ -71,8 +71,9 @@ async function testOnServers(serversAreThere: Promise<void>): Promise<void> {
 }
 
 async function useProcessors(serversAreThere: Promise<void>): Promise<void> {
-  for (const script of withoutServers) await phase(script, quiet)
+  // These have time limits: now most of the tests on servers still wait, and a minute later they need both processors.
   for (const script of ['test:unit', 'test:simulation']) await phase(script, counted)
+  for (const script of withoutServers) await phase(script, quiet)
   await serversAreThere
   for (const script of withServers) await phase(script, quiet)
 }

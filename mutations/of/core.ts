@@ -199,4 +199,14 @@ export const core: readonly Mutation[] = [
       name: 'takes no step from it, by once',
     },
   },
+  {
+    name: 'what a step enters is around the steps of other jobs',
+    file: 'packages/core/src/attempt.ts',
+    from: 'await Promise.resolve()',
+    to: '',
+    test: {
+      file: 'packages/core/src/participant-context.test.ts',
+      name: 'what a step enters before it first waits is neither around its caller nor around the next step',
+    },
+  },
 ]

@@ -4,8 +4,8 @@ export const selfTm: readonly Mutation[] = [
   {
     name: 'a job runs although nobody proved that its row was committed',
     file: 'packages/self-tm/src/job-run.ts',
-    from: 'if (!proven && !(await this.#isCommitted())) return',
-    to: '',
+    from: 'const mayBegin = proven || (await this.#isCommitted().catch(() => false))',
+    to: 'const mayBegin = true',
     test: {
       file: 'packages/self-tm/src/job-run-lease.test.ts',
       name: 'does not run when its row is not there',
@@ -14,7 +14,7 @@ export const selfTm: readonly Mutation[] = [
   {
     name: 'a lease’s holder trusts it for ever',
     file: 'packages/self-tm/src/lease.ts',
-    from: 'return !this.#stop.reason && monotonicMs() < this.#deadline',
+    from: 'return !this.#stop.reason && monotonicMs() < this.deadlineMs',
     to: 'return !this.#stop.reason',
     test: {
       file: 'packages/self-tm/src/lease.test.ts',
@@ -24,8 +24,8 @@ export const selfTm: readonly Mutation[] = [
   {
     name: 'a lease counts from the answer',
     file: 'packages/self-tm/src/settler.ts',
-    from: 'each.resolve({ result, sentAtMs: each.sentAtMs! })',
-    to: 'each.resolve({ result, sentAtMs: monotonicMs() })',
+    from: '{ result, reason, sentAtMs: each.sentAtMs! }',
+    to: '{ result, reason, sentAtMs: monotonicMs() }',
     test: {
       file: 'packages/self-tm/src/settler.test.ts',
       name: 'a caller learns its own result and when the statement was sent',
@@ -54,8 +54,9 @@ export const selfTm: readonly Mutation[] = [
   {
     name: 'the next step begins before the completion is durable',
     file: 'packages/self-tm/src/job-run.ts',
-    from: `if (!(await this.#goOn({ to: 'advanced', nextStep: next.name, leaseMs }))) return false`,
-    to: `void this.#goOn({ to: 'advanced', nextStep: next.name, leaseMs })`,
+    from: 'cursor: this.#cursor, ...ending }, this)',
+    to: `cursor: this.#cursor, ...ending }, ending.to === 'advanced' ? { settled() {} } : this)
+    if (ending.to === 'advanced') this.settled(ending as Settlement, { result: 'saved', sentAtMs: 0 })`,
     test: {
       file: 'packages/self-tm/src/job-run.test.ts',
       name: 'a step does not begin before the completion of the one before it is durable',
@@ -64,10 +65,9 @@ export const selfTm: readonly Mutation[] = [
   {
     name: 'the next step begins although the store refused the completion',
     file: 'packages/self-tm/src/job-run.ts',
-    from: `if (settled.result === 'refused') await this.#park(settled.reason)
-    else`,
-    to: `if (settled.result === 'refused') return true
-    else`,
+    from: `if (result === 'refused' && !this.#wasRefused) return this.#park(reason)
+    if (result === 'saved' && goesOn(ending)) {`,
+    to: 'if (goesOn(ending)) {',
     test: {
       file: 'packages/self-tm/src/job-run.test.ts',
       name: 'with the store refusing it to go on parks the job, and nothing follows',
@@ -77,10 +77,20 @@ export const selfTm: readonly Mutation[] = [
     name: 'one row that is refused fails its whole batch',
     file: 'packages/self-tm/src/settler.ts',
     from: 'for (const each of batch) await this.#write([each])',
-    to: 'for (const each of batch) each.reject(error)',
+    to: `for (const each of batch) tell(each, 'refused', error)`,
     test: {
       file: 'packages/self-tm/src/settler.test.ts',
       name: 'one ending that the store refuses does not fail the others of its batch',
+    },
+  },
+  {
+    name: 'a holder is told again of an ending that was written singly',
+    file: 'packages/self-tm/src/settler.ts',
+    from: 'batch.filter(({ isTold }) => !isTold)',
+    to: 'batch',
+    test: {
+      file: 'packages/self-tm/src/settler.test.ts',
+      name: 'each holder is told once, also where the store stops answering amid a batch that it refused',
     },
   },
   {

@@ -36,8 +36,9 @@ export const defects: readonly Defect[] = [
       'steps are durable',
       [
         jobRun,
-        "if (!(await this.#goOn({ to: 'advanced', nextStep: next.name, leaseMs }))) return false",
-        "void this.#goOn({ to: 'advanced', nextStep: next.name, leaseMs }).catch(() => {})",
+        'cursor: this.#cursor, ...ending }, this)',
+        `cursor: this.#cursor, ...ending }, ending.to === 'advanced' ? { settled() {} } : this)
+    if (ending.to === 'advanced') this.settled(ending as Settlement, { result: 'saved', sentAtMs: 0 })`,
       ],
     ],
     'no answer is taken for saved': [
@@ -46,14 +47,14 @@ export const defects: readonly Defect[] = [
         settler,
         'if (!store.isRefusal?.(error)) throw error',
         `if (!store.isRefusal?.(error)) {
-        for (const each of batch) each.resolve({ result: 'saved', sentAtMs: each.sentAtMs! })
+        for (const each of batch) tell(each, 'saved')
         return
       }`,
       ],
     ],
     'a step begins after the deadline': [
       'nobody holds a lease',
-      [lease, '!this.#stop.reason && monotonicMs() < this.#deadline', '!this.#stop.reason'],
+      [lease, '!this.#stop.reason && monotonicMs() < this.deadlineMs', '!this.#stop.reason'],
     ],
     'an attempt goes on after the deadline': [
       'beside an attempt',
@@ -107,7 +108,11 @@ export const defects: readonly Defect[] = [
   ...of('transactions', {
     'a job begins without proof of its commit': [
       'is not committed',
-      [jobRun, 'if (!proven && !(await this.#isCommitted())) return', ''],
+      [
+        jobRun,
+        'const mayBegin = proven || (await this.#isCommitted().catch(() => false))',
+        'const mayBegin = true',
+      ],
     ],
     'a job whose commit was not answered begins': [
       'is not committed',
@@ -153,8 +158,8 @@ export const defects: readonly Defect[] = [
       'committed',
       [
         jobRun,
-        "await this.#end({ to: 'retried', inMs: retryInMs, error: describeError(error) })",
-        "await this.#end({ to: 'rolledBack' })",
+        "return { to: 'retried', inMs: retryInMs, error: describeError(error) }",
+        "return { to: 'rolledBack' }",
       ],
     ],
     'the user’s submit is trusted': [

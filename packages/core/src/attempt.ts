@@ -1,4 +1,5 @@
 import { SteppingError } from './errors.ts'
+import { Waiting } from './deadlines.ts'
 import type { Deadlines } from './deadlines.ts'
 import { LateAbort } from './late-abort.ts'
 import { AttemptOnce, onceNotAwaited } from './once.ts'
@@ -29,19 +30,22 @@ export function isOfStoredArgs(error: Error): boolean {
 }
 
 /**
- * Runs the step once; resolves with the error it ended with, if any. When its time is up and it does
+ * Runs the step once; resolves with what becomes of the error it ended with, if any. When its time is up and it does
  * not obey its signal it may still be running then.
  */
-export function attempt(
+export function attempt<R>(
   parts: AttemptParts,
   step: AnyStep<never>,
   call: StepCall,
-): Promise<Error | undefined> {
-  return new Promise((resolve) => void new Attempt(parts, step, call, resolve).run())
+  outcome: (error: Error | undefined) => R | Promise<R>,
+): Promise<R> {
+  return new Promise((resolve) => {
+    void new Attempt(parts, step, call, (error) => resolve(outcome(error))).run()
+  })
 }
 
 /** There are many: what most steps do not ask for is made when one does. */
-class Attempt {
+class Attempt extends Waiting {
   readonly #parts: AttemptParts
   readonly #step: AnyStep<never>
   readonly #call: StepCall
@@ -59,6 +63,7 @@ class Attempt {
     call: StepCall,
     resolve: (error: Error | undefined) => void,
   ) {
+    super()
     this.#parts = parts
     this.#step = step
     this.#call = call
@@ -66,9 +71,14 @@ class Attempt {
   }
 
   async run(): Promise<void> {
-    const [step, call, { deadlines }] = [this.#step, this.#call, this.#parts]
+    const step = this.#step
+    const call = this.#call
+    const { deadlines } = this.#parts
     deadlines.set(this, performance.now() + step.timeoutMs)
     let endedWith: Error | undefined
+    // What a step enters before it first waits, such as a context of AsyncLocalStorage, must not be around its caller,
+    // which goes on with other jobs.
+    await Promise.resolve()
     try {
       if (call.isStopped ?? call.signal.aborted) call.signal.throwIfAborted()
       const checked = checkedArgs(step, call)

@@ -1,29 +1,47 @@
-/** What can be waited for with a time limit. */
-export interface Waiting {
+/** What can be waited for with a time limit: by one `Deadlines` at a time, which keeps its list in it. */
+export abstract class Waiting {
+  deadlineMs = 0
+  previous: Waiting | undefined = undefined
+  next: Waiting | undefined = undefined
+
   /** Its time is up. It waits no more; it may be added again. */
-  onDeadline(): void
+  abstract onDeadline(): void
 }
 
 /**
- * Time limits of what nearly always ends long before: one timer for all of them. Times are those of
- * `performance.now()`, in milliseconds.
+ * Time limits of what nearly always ends long before: one timer for all of them, and a list in which adding and
+ * deleting is cheap. Times are those of `performance.now()`, in milliseconds.
  */
 export class Deadlines {
-  readonly #deadlines = new Map<Waiting, number>()
+  #first: Waiting | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   /** When the timer goes off: no later than the earliest deadline. */
   #timerAtMs = Infinity
 
   /** Also moves the deadline of one that waits already. */
   set(waiting: Waiting, atMs: number): void {
-    this.#deadlines.set(waiting, atMs)
+    if (!this.#has(waiting)) {
+      waiting.next = this.#first
+      if (this.#first) this.#first.previous = waiting
+      this.#first = waiting
+    }
+    waiting.deadlineMs = atMs
     if (atMs < this.#timerAtMs) this.#setTimer(atMs)
   }
 
   delete(waiting: Waiting): void {
-    this.#deadlines.delete(waiting)
+    if (!this.#has(waiting)) return
+    const { previous, next } = waiting
+    if (previous) previous.next = next
+    else this.#first = next
+    if (next) next.previous = previous
+    waiting.previous = waiting.next = undefined
     // A timer that nobody waits for would keep the process.
-    if (this.#deadlines.size === 0) this.#clearTimer()
+    if (!this.#first) this.#clearTimer()
+  }
+
+  #has(waiting: Waiting): boolean {
+    return waiting.previous !== undefined || this.#first === waiting
   }
 
   #setTimer(atMs: number): void {
@@ -41,16 +59,20 @@ export class Deadlines {
   #look(): void {
     this.#timerAtMs = Infinity
     const now = performance.now()
-    let nextAtMs = Infinity
-    for (const [waiting, atMs] of this.#deadlines) {
-      if (atMs > now) {
-        nextAtMs = Math.min(nextAtMs, atMs)
-      } else {
-        this.#deadlines.delete(waiting)
-        waiting.onDeadline()
-      }
+    const due = [...this.#all()].filter(({ deadlineMs }) => deadlineMs <= now)
+    for (const waiting of due) {
+      // One that was told before may have ended it, or given it more time.
+      if (!this.#has(waiting) || waiting.deadlineMs > now) continue
+      this.delete(waiting)
+      waiting.onDeadline()
     }
+    let nextAtMs = Infinity
+    for (const { deadlineMs } of this.#all()) nextAtMs = Math.min(nextAtMs, deadlineMs)
     if (nextAtMs < this.#timerAtMs) this.#setTimer(nextAtMs)
+  }
+
+  *#all(): Iterable<Waiting> {
+    for (let each = this.#first; each; each = each.next) yield each
   }
 }
 

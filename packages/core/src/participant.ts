@@ -74,7 +74,7 @@ export function createParticipant(given: ParticipantParts): Participant {
       }
       const notMade = cutOff(step, call)
       if (notMade) return failed(step, call, notMade, call.attempt - 1)
-      return attempt(parts, step, call).then((error) =>
+      return attempt(parts, step, call, (error) =>
         error ? failed(step, call, error, call.attempt) : done,
       )
     },

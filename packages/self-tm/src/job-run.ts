@@ -5,10 +5,11 @@ import {
   SteppingError,
   toError,
 } from '@stepping/core'
-import type { Deadlines, Participant, StepCall, StepOutcome, StepRecord } from '@stepping/core'
+import type { Deadlines, FailedOutcome, Participant, StepOutcome } from '@stepping/core'
 import { answeredWithin } from './deadline.ts'
 import { Lease } from './lease.ts'
-import type { Settled, Settler } from './settler.ts'
+import { LeasedCall } from './leased-call.ts'
+import type { Holder, Settled, Settler } from './settler.ts'
 import type { Claim, JobStore, Settlement } from './store/job-store.ts'
 
 export interface JobRunParts {
@@ -29,19 +30,22 @@ const openTransactionBackoff = { firstMs: 500, capMs: 10_000 }
 /** How long another process gets to take a job whose next step this one does not know. */
 const unknownStepMs = 1_000
 
-type Failure = Extract<StepOutcome, { done: false }>
 type Ending = Settlement extends infer S
   ? S extends Settlement
     ? Omit<S, 'gid' | 'token' | 'cursor'>
     : never
   : never
 
-/** One claimed job in this process, from its claim until its lease is given up or lost. */
-export class JobRun {
+/**
+ * One claimed job in this process, from its claim until its lease is given up or lost.
+ *
+ * There are many, and most of each one's time is waiting for the store: what it keeps alive meanwhile is copied by the
+ * garbage collector. So the settler tells it by a call what became of an ending, where a function that waits for a promise
+ * would take more memory than the job; and `over` is made when it is asked for.
+ */
+export class JobRun implements Holder {
   readonly gid: string
   readonly token: number
-  /** Resolves when the run is over and nothing of it goes on, except a step that ignored its timeout. */
-  readonly over: Promise<void>
   readonly #parts: JobRunParts
   readonly #claim: Claim
   readonly #lease: Lease
@@ -50,6 +54,12 @@ export class JobRun {
   #finished = false
   /** Its last ending is being written: that gives the lease up, so a renewal finds nothing. */
   #ending = false
+  /** Why it is to be parked. */
+  #parkedBy: Error | undefined
+  /** The store refused an ending already. */
+  #wasRefused = false
+  #isOver = false
+  #over: PromiseWithResolvers<void> | undefined
 
   /**
    * @param sentAtMs When the request that got the lease was sent, on the monotonic clock.
@@ -62,7 +72,8 @@ export class JobRun {
     this.#claim = claim
     this.#cursor = claim.cursor
     this.#lease = new Lease(claim.gid, parts.leaseMs, sentAtMs, parts.deadlines)
-    this.over = this.#run(proven)
+    if (proven && claim.state === 'submitted') void this.#goOn()
+    else void this.#begin(proven)
   }
 
   /** Its last step is recorded as done. */
@@ -73,6 +84,13 @@ export class JobRun {
   /** Only its last ending has to be written. */
   get isEnding(): boolean {
     return this.#ending
+  }
+
+  /** Resolves when the run is over and nothing of it goes on, except a step that ignored its timeout. */
+  get over(): Promise<void> {
+    this.#over ??= Promise.withResolvers()
+    if (this.#isOver) this.#over.resolve()
+    return this.#over.promise
   }
 
   /** The store confirmed the lease. */
@@ -99,18 +117,12 @@ export class JobRun {
     )
   }
 
-  async #run(proven: boolean): Promise<void> {
-    try {
-      if (!proven && !(await this.#isCommitted())) return
-      if (this.#claim.state === 'prepared' && !(await this.#resolve())) return
-      while (await this.#runStep()) {}
-    } catch {
-      // Closing, or the store refuses whatever is written about this job: its lease runs out and
-      // the job is claimed again.
-    } finally {
-      this.#lease.end()
-      this.#parts.onOver(this)
-    }
+  async #begin(proven: boolean): Promise<void> {
+    // Where the question failed nothing was begun: its lease runs out, and the job is claimed.
+    const mayBegin = proven || (await this.#isCommitted().catch(() => false))
+    if (!mayBegin) return this.#leave()
+    if (this.#claim.state === 'prepared') this.#write(await this.#resolution())
+    else await this.#goOn()
   }
 
   /**
@@ -127,15 +139,14 @@ export class JobRun {
     return false
   }
 
-  /** Asks whether a prepared job's transaction committed. @returns whether its steps may run. */
-  async #resolve(): Promise<boolean> {
+  /** Asks whether a prepared job's transaction committed: only then do its steps run. */
+  async #resolution(): Promise<Ending> {
     const { gid, database, attempts } = this.#claim
     const { participant, leaseMs } = this.#parts
     try {
       const question = participant.queryPrepared({ gid, ...(database && { database }) })
       const outcome = await answeredWithin(leaseMs, question)
-      if (outcome === 'committed') return await this.#goOn({ to: 'submitted', leaseMs })
-      if (await this.#end({ to: 'rolledBack' })) participant.report({ type: 'job.rolledBack', gid })
+      return outcome === 'committed' ? { to: 'submitted', leaseMs } : { to: 'rolledBack' }
     } catch (thrown) {
       const error = toError(thrown)
       const retryInMs = retryDelayMs(attempts + 1, openTransactionBackoff)
@@ -143,150 +154,109 @@ export class JobRun {
       if (!isSteppingError(error, 'BARRIER_UNDECIDED')) {
         participant.report({ type: 'job.unresolved', gid, error, retryInMs })
       }
-      await this.#end({ to: 'retried', inMs: retryInMs, error: describeError(error) })
+      return { to: 'retried', inMs: retryInMs, error: describeError(error) }
     }
-    return false
   }
 
-  /** Makes one attempt of the next step. @returns whether to go on with the one after it. */
-  async #runStep(): Promise<boolean> {
-    const { participant, leaseMs } = this.#parts
-    const { steps } = this.#claim
-    const step = steps[this.#cursor]!
-    if (this.#draining || !this.#lease.isHeld)
-      return await this.#end({ to: 'returned', inMs: 0 }, false)
-    if (!participant.stepNames.includes(step.name)) {
-      return await this.#end({ to: 'returned', inMs: unknownStepMs }, false)
+  /** Makes one attempt of the next step, or gives the job back. */
+  async #goOn(): Promise<void> {
+    const notNow = this.#whyNotNow()
+    if (notNow) return this.#write(notNow)
+    try {
+      const call = new LeasedCall(this.#claim, this.#cursor, this.#lease)
+      this.#write(this.#endingOf(await this.#parts.participant.runStep(call)))
+    } catch {
+      // It never rejects. If it does all the same: the lease runs out, and the job is claimed again.
+      this.#leave()
     }
-    const outcome = await participant.runStep(
-      new LeasedCall(this.#claim, this.#cursor, this.#lease),
-    )
-    if (!outcome.done) return await this.#fail(step, outcome)
-    const next = steps[this.#cursor + 1]
-    if (next) {
-      if (!(await this.#goOn({ to: 'advanced', nextStep: next.name, leaseMs }))) return false
-      this.#cursor++
-      return true
-    }
-    if (await this.#end({ to: 'finished' })) {
-      this.#finished = true
-      participant.report({ type: 'job.finished', gid: this.gid })
-    }
-    return false
   }
 
-  async #fail(step: StepRecord, outcome: Failure): Promise<boolean> {
-    const { participant } = this.#parts
-    if (isSteppingError(this.#lease.stoppedBy, 'LEASE_LOST')) {
-      participant.report({ type: 'lease.lost', gid: this.gid, step: step.name })
-    }
-    if (outcome.interrupted) return await this.#end({ to: 'returned', inMs: 0 }, false)
+  #whyNotNow(): Ending | undefined {
+    if (this.#draining || !this.#lease.isHeld) return { to: 'returned', inMs: 0 }
+    if (this.#parts.participant.stepNames.includes(this.#step)) return undefined
+    return { to: 'returned', inMs: unknownStepMs }
+  }
+
+  #endingOf(outcome: StepOutcome): Ending {
+    if (!outcome.done) return this.#failure(outcome)
+    const next = this.#claim.steps[this.#cursor + 1]
+    if (!next) return { to: 'finished' }
+    return { to: 'advanced', nextStep: next.name, leaseMs: this.#parts.leaseMs }
+  }
+
+  #failure(outcome: FailedOutcome): Ending {
+    if (isSteppingError(this.#lease.stoppedBy, 'LEASE_LOST')) this.#reportLost()
+    if (outcome.interrupted) return { to: 'returned', inMs: 0 }
     const error = describeError(outcome.error)
-    if (!outcome.park)
-      return await this.#end({ to: 'retried', inMs: outcome.retryInMs, error }, false)
-    if (await this.#end({ to: 'parked', error })) {
-      participant.report({
-        type: 'job.parked',
-        gid: this.gid,
-        step: step.name,
-        error: outcome.error,
-      })
+    if (!outcome.park) return { to: 'retried', inMs: outcome.retryInMs, error }
+    this.#parkedBy = outcome.error
+    return { to: 'parked', error }
+  }
+
+  /** The next step does not begin before this is durable, and a renewed deadline counts from when it was sent. */
+  #write(ending: Ending): void {
+    if (!goesOn(ending) && !this.#ending) {
+      this.#ending = true
+      this.#parts.onEnding(this)
     }
-    return false
+    const { gid, token } = this
+    this.#parts.settler.write({ gid, token, cursor: this.#cursor, ...ending }, this)
   }
 
-  /**
-   * Writes progress that keeps the lease. The next step must not begin before this is durable, and
-   * the renewed deadline counts from when it was sent.
-   */
-  async #goOn(ending: Ending): Promise<boolean> {
-    const settled = await this.#settle(ending)
-    if (settled.result === 'saved') {
-      this.#lease.extend(settled.sentAtMs)
-      return true
+  settled(ending: Settlement, { result, reason, sentAtMs }: Settled): void {
+    if (result === 'refused' && !this.#wasRefused) return this.#park(reason)
+    if (result === 'saved' && goesOn(ending)) {
+      this.#lease.extend(sentAtMs)
+      if (ending.to === 'advanced') this.#cursor++
+      return void this.#goOn()
     }
-    if (settled.result === 'refused') await this.#park(settled.reason)
-    else this.#reportLost()
-    return false
-  }
-
-  /** Writes how the run ends. @returns `then`, or false if it was not written: the lease was lost, or the store refused it. */
-  async #end(ending: Ending, then = true): Promise<boolean> {
-    this.#beginEnding()
-    const { result, reason } = await this.#settle(ending)
-    if (result === 'saved') return then
-    if (result === 'refused') await this.#park(reason)
-    else if (ending.to !== 'returned') this.#reportLost()
-    return false
-  }
-
-  #beginEnding(): void {
-    if (this.#ending) return
-    this.#ending = true
-    this.#parts.onEnding(this)
+    if (result === 'saved') this.#reportEnd(ending)
+    // What was only to be given back is no loss.
+    if (result === 'lost' && ending.to !== 'returned') this.#reportLost()
+    // Closing, or refused once more: its lease runs out, and the job is claimed again.
+    this.#leave()
   }
 
   /** The store refuses what came of the step: a person has to see why, and words of our own it takes. */
-  async #park(reason: unknown): Promise<void> {
-    this.#beginEnding()
+  #park(reason: unknown): void {
+    this.#wasRefused = true
+    this.#parkedBy = toError(reason)
     const why = describeError(reason)
       .slice(0, 100)
       .replaceAll(/[^ -~]/g, '?')
-    const error = `what came of it could not be stored (${why})`
-    const { result } = await this.#settle({ to: 'parked', error })
-    if (result === 'lost') return this.#reportLost()
-    // Refused once more: its lease runs out, and the job is claimed again.
-    if (result === 'refused') return
+    this.#write({ to: 'parked', error: `what came of it could not be stored (${why})` })
+  }
+
+  #leave(): void {
+    this.#isOver = true
+    this.#lease.end()
+    this.#parts.onOver(this)
+    this.#over?.resolve()
+  }
+
+  #reportEnd({ to }: Settlement): void {
+    const { gid } = this
     const { participant } = this.#parts
-    participant.report({
-      type: 'job.parked',
-      gid: this.gid,
-      step: this.#step,
-      error: toError(reason),
-    })
-  }
-
-  #settle(ending: Ending): Promise<Settled> {
-    const held = { gid: this.gid, token: this.token, cursor: this.#cursor }
-    return this.#parts.settler.settle({ ...held, ...ending })
-  }
-
-  get #step(): string {
-    return this.#claim.steps[this.#cursor]?.name ?? ''
+    if (to === 'finished') {
+      this.#finished = true
+      participant.report({ type: 'job.finished', gid })
+    }
+    if (to === 'rolledBack') participant.report({ type: 'job.rolledBack', gid })
+    if (to === 'parked') {
+      participant.report({ type: 'job.parked', gid, step: this.#step, error: this.#parkedBy! })
+    }
   }
 
   #reportLost(): void {
     this.#parts.participant.report({ type: 'lease.lost', gid: this.gid, step: this.#step })
   }
+
+  get #step(): string {
+    return this.#claim.steps[this.#cursor]?.name ?? ''
+  }
 }
 
-/** A step of a job that this process holds. */
-class LeasedCall implements StepCall {
-  readonly gid: string
-  readonly index: number
-  readonly name: string
-  readonly args: string | undefined
-  readonly attempt: number
-  readonly afterCutOff: boolean
-  readonly #lease: Lease
-
-  constructor({ gid, steps, state, cursor, attempts, cutOff }: Claim, index: number, lease: Lease) {
-    // What a prepared job counted were questions to its database.
-    const isFirst = state === 'submitted' && index === cursor
-    this.gid = gid
-    this.index = index
-    this.name = steps[index]!.name
-    this.args = steps[index]!.args
-    this.attempt = isFirst ? attempts + 1 : 1
-    this.afterCutOff = isFirst && cutOff === true
-    this.#lease = lease
-  }
-
-  get signal(): AbortSignal {
-    return this.#lease.signal
-  }
-
-  get isStopped(): boolean {
-    return this.#lease.stoppedBy !== undefined
-  }
+/** The job stays with this process. */
+function goesOn({ to }: Ending): boolean {
+  return to === 'advanced' || to === 'submitted'
 }

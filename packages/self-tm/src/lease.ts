@@ -1,4 +1,4 @@
-import { LateAbort, SteppingError } from '@stepping/core'
+import { LateAbort, SteppingError, Waiting } from '@stepping/core'
 import type { Deadlines } from '@stepping/core'
 import { monotonicMs } from './clock.ts'
 
@@ -10,15 +10,15 @@ const usable = 0.9
  * it, which is after the request was sent; this deadline counts from the sending, so it ends first
  * whatever the network did in between.
  */
-export class Lease {
+export class Lease extends Waiting {
   readonly #gid: string
   readonly #leaseMs: number
   readonly #deadlines: Deadlines
   readonly #stop = new LateAbort()
-  #deadline = 0
 
   /** @param deadlines Those of its process. */
   constructor(gid: string, leaseMs: number, sentAtMs: number, deadlines: Deadlines) {
+    super()
     this.#gid = gid
     this.#leaseMs = leaseMs
     this.#deadlines = deadlines
@@ -37,14 +37,14 @@ export class Lease {
 
   /** Asked before each step: timers come late when the process was busy or asleep. */
   get isHeld(): boolean {
-    return !this.#stop.reason && monotonicMs() < this.#deadline
+    return !this.#stop.reason && monotonicMs() < this.deadlineMs
   }
 
   /** The store confirmed the lease by a request that was sent at this time. */
   extend(sentAtMs: number): void {
     if (this.#stop.reason) return
-    this.#deadline = Math.max(this.#deadline, sentAtMs + this.#leaseMs * usable)
-    this.#deadlines.set(this, this.#deadline)
+    const deadlineMs = Math.max(this.deadlineMs, sentAtMs + this.#leaseMs * usable)
+    this.#deadlines.set(this, deadlineMs)
   }
 
   onDeadline(): void {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { monotonicMs } from './clock.ts'
 import { Settler } from './settler.ts'
-import type { SettlerParts } from './settler.ts'
+import type { Holder, SettlerParts } from './settler.ts'
 import type { JobStore, Settlement, SettleResult } from './store/job-store.ts'
 
 beforeEach(() => void vi.useFakeTimers())
@@ -128,7 +128,7 @@ test('sent again, endings keep their place before those that came meanwhile', as
 test('during an outage it asks about once a second', async () => {
   const { settler, settle } = setUp()
   settle.mockRejectedValue(new Error('refused'))
-  void settler.settle(ending('a')).catch(() => {})
+  void settler.settle(ending('a'))
   await vi.advanceTimersByTimeAsync(10_000)
   settle.mockClear()
   await vi.advanceTimersByTimeAsync(10_000)
@@ -142,21 +142,35 @@ test('one ending that the store refuses does not fail the others of its batch', 
     if (settlements.some(({ gid }) => gid === 'poison')) throw refusal
     return await saveAll(settlements)
   })
-  const settled = Promise.allSettled(['a', 'poison', 'b'].map((gid) => settler.settle(ending(gid))))
+  const settled = Promise.all(['a', 'poison', 'b'].map((gid) => settler.settle(ending(gid))))
   await vi.advanceTimersByTimeAsync(0)
   expect(await settled).toMatchObject([
-    { status: 'fulfilled', value: { result: 'saved' } },
-    { status: 'fulfilled', value: { result: 'refused', reason: refusal } },
-    { status: 'fulfilled', value: { result: 'saved' } },
+    { result: 'saved' },
+    { result: 'refused', reason: refusal },
+    { result: 'saved' },
   ])
   expect(onFailure).not.toHaveBeenCalled()
+})
+
+test('each holder is told once, also where the store stops answering amid a batch that it refused', async () => {
+  const refusal = new Error('invalid byte sequence')
+  const { settler, settle } = setUp((error) => error === refusal)
+  settle
+    .mockRejectedValueOnce(refusal)
+    .mockImplementationOnce(saveAll)
+    .mockRejectedValueOnce(new Error('refused'))
+  const told: string[] = []
+  const holder: Holder = { settled: ({ gid }, { result }) => void told.push(`${gid} ${result}`) }
+  for (const gid of ['a', 'b', 'c']) settler.write(ending(gid), holder)
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(told).toEqual(['a saved', 'b saved', 'c saved'])
 })
 
 test('it is behind from a failure until the store answers, be it by a refusal', async () => {
   const refusal = new Error('invalid byte sequence')
   const { settler, settle } = setUp((error) => error === refusal)
   settle.mockRejectedValueOnce(new Error('refused')).mockRejectedValueOnce(refusal)
-  const settled = settler.settle(ending('a')).catch(() => {})
+  const settled = settler.settle(ending('a'))
   expect(settler.isBehind).toBe(false)
   await vi.advanceTimersByTimeAsync(10)
   expect(settler.isBehind).toBe(true)
@@ -189,16 +203,16 @@ test('close waits for what is under way', async () => {
   expect(await settled).toMatchObject({ result: 'saved' })
 })
 
-test('close rejects what cannot be written, and leaves no timer behind', async () => {
+test('close tells of what cannot be written, and leaves no timer behind', async () => {
   const { settler, settle } = setUp()
   const down = new Error('refused')
   settle.mockRejectedValue(down)
-  const settled = Promise.allSettled([settler.settle(ending('a')), settler.settle(ending('b'))])
+  const settled = Promise.all([settler.settle(ending('a')), settler.settle(ending('b'))])
   await vi.advanceTimersByTimeAsync(100)
   await settler.close()
-  expect(await settled).toEqual([
-    { status: 'rejected', reason: down },
-    { status: 'rejected', reason: down },
+  expect(await settled).toMatchObject([
+    { result: 'unwritten', reason: down },
+    { result: 'unwritten', reason: down },
   ])
   expect(vi.getTimerCount()).toBe(0)
 })

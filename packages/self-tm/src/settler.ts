@@ -3,8 +3,11 @@ import { answeredWithin } from './deadline.ts'
 import type { JobStore, Settlement, SettleResult } from './store/job-store.ts'
 
 export interface Settled {
-  /** `refused`: the store takes this very ending never, for the reason that is given. */
-  readonly result: SettleResult | 'refused'
+  /**
+   * `refused`: the store takes this very ending never, for the reason that is given. `unwritten`: it could not be
+   * written before the close; or nobody knows.
+   */
+  readonly result: SettleResult | 'refused' | 'unwritten'
   readonly reason?: unknown
   /**
    * When it was sent first, on the monotonic clock. Sent again because the answer was lost, it may
@@ -13,11 +16,17 @@ export interface Settled {
   readonly sentAtMs: number
 }
 
+/** Who is told what became of an ending. */
+export interface Holder {
+  /** Called once. Never throws. */
+  settled(settlement: Settlement, settled: Settled): void
+}
+
 interface Waiting {
   readonly settlement: Settlement
-  sentAtMs?: number
-  resolve(settled: Settled): void
-  reject(error: unknown): void
+  readonly holder: Holder
+  sentAtMs: number | undefined
+  isTold: boolean
 }
 
 export interface SettlerParts {
@@ -33,7 +42,7 @@ const maxBatch = 500
 
 /**
  * Group commit: while one statement writes, further endings gather, and the next statement writes
- * them all. Each caller waits until its own is durable. What the store cannot take now is sent
+ * them all. Each holder is told when its own is durable. What the store cannot take now is sent
  * again until it can, or until `close`: an ending that is not written means a step done twice.
  */
 export class Settler {
@@ -52,11 +61,16 @@ export class Settler {
     return this.#failures > 0
   }
 
-  /** Resolves when the ending is durable or refused; rejects at `close`. */
+  /** The holder is told when the ending is durable or refused, or at `close`. */
+  write(settlement: Settlement, holder: Holder): void {
+    this.#waiting.push({ settlement, holder, sentAtMs: undefined, isTold: false })
+    this.#flushing ??= this.#flush()
+  }
+
+  /** The same, for who waits. */
   settle(settlement: Settlement): Promise<Settled> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ settlement, resolve, reject })
-      this.#flushing ??= this.#flush()
+    return new Promise((resolve) => {
+      this.write(settlement, { settled: (_settlement, settled) => resolve(settled) })
     })
   }
 
@@ -75,8 +89,10 @@ export class Settler {
         await this.#write(batch)
       } catch (error) {
         this.#parts.onFailure(error)
-        if (this.#closed.signal.aborted) for (const each of batch) each.reject(error)
-        else this.#waiting.unshift(...batch)
+        // Of a batch that was written singly some were told.
+        const untold = batch.filter(({ isTold }) => !isTold)
+        if (this.#closed.signal.aborted) for (const each of untold) tell(each, 'unwritten', error)
+        else this.#waiting.unshift(...untold)
         await this.#pause(Math.min(1_000, 50 * 2 ** this.#failures++))
       }
     }
@@ -107,20 +123,14 @@ export class Settler {
     } catch (error) {
       if (!store.isRefusal?.(error)) throw error
       this.#failures = 0
-      if (batch.length === 1) {
-        const [each] = batch
-        return each!.resolve({ result: 'refused', reason: error, sentAtMs: each!.sentAtMs! })
-      }
+      if (batch.length === 1) return tell(batch[0]!, 'refused', error)
       // One row that the store refuses fails its whole batch: written singly, only that one fails.
       for (const each of batch) await this.#write([each])
       return
     }
     this.#failures = 0
     this.#parts.onSuccess()
-    for (const each of batch) {
-      const result = results.get(each.settlement.gid) ?? 'lost'
-      each.resolve({ result, sentAtMs: each.sentAtMs! })
-    }
+    for (const each of batch) tell(each, results.get(each.settlement.gid) ?? 'lost')
   }
 
   async #pause(ms: number): Promise<void> {
@@ -136,4 +146,9 @@ export class Settler {
       signal.addEventListener('abort', done)
     })
   }
+}
+
+function tell(each: Waiting, result: Settled['result'], reason?: unknown): void {
+  each.isTold = true
+  each.holder.settled(each.settlement, { result, reason, sentAtMs: each.sentAtMs! })
 }

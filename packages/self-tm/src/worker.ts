@@ -197,10 +197,12 @@ export class Worker {
     this.#slots.reserve(claims.length)
     setImmediate(() => {
       this.#slots.unreserve(claims.length)
-      const runs = (claim: Claim): boolean => this.#runs.has(claim.gid)
-      const fresh = claims.filter((claim) => !runs(claim))
-      // What runs here waits for no slot: its attempt has to be told to stop.
-      for (const claim of claims.filter(runs)) this.#begin(claim, sentAtMs, true)
+      const fresh = claims.filter((claim) => {
+        if (!this.#runs.has(claim.gid)) return true
+        // It waits for no slot: the attempt that runs here has to be told to stop.
+        this.#begin(claim, sentAtMs, true)
+        return false
+      })
       if (mayWait && !this.#closing) {
         this.#ahead.add(fresh, sentAtMs)
         this.#fill()
@@ -270,11 +272,7 @@ export class Worker {
 
   /** Lets a job go that was claimed and not begun. */
   async #giveBack({ gid, token, cursor }: Claim, inMs: number): Promise<void> {
-    try {
-      await this.#settler.settle({ gid, token, cursor, to: 'returned', inMs })
-    } catch {
-      return // Closed meanwhile: its lease runs out.
-    }
+    await this.#settler.settle({ gid, token, cursor, to: 'returned', inMs })
     // A look before that was written did not find it.
     if (this.#claimable() > 0) this.#wakeUp.wake()
   }

@@ -14,6 +14,9 @@ const lookAheadRows = 200
 /** How often a claim looks again that was too late for all it had found. */
 const mostTries = 10
 
+/** A command writes one document after the other, on one core of the server: this many and more are two commands. */
+const worthHalving = 100
+
 export interface ClaimedRows {
   readonly claimed: readonly Row[]
   readonly nextInMs: number | null
@@ -106,17 +109,16 @@ async function take(
     lease_until: inMs(request.leaseMs),
     write_id: literal(claimId),
   }
-  await run({
-    update: job,
-    updates: [
-      {
-        q: { _id: { $in: gids }, app: request.app, state: { $in: activeStates }, ...free(request) },
-        u: [{ $set: changes }],
-        multi: true,
-      },
-    ],
-    writeConcern: durable,
-  })
+  const due = { app: request.app, state: { $in: activeStates }, ...free(request) }
+  const update = (_id: object): Promise<unknown> =>
+    run({
+      update: job,
+      updates: [{ q: { _id, ...due }, u: [{ $set: changes }], multi: true }],
+      writeConcern: durable,
+    })
+  const half = gids.length < worthHalving ? gids.length : Math.ceil(gids.length / 2)
+  const halves = [gids.slice(0, half), gids.slice(half)].filter(({ length }) => length > 0)
+  await Promise.all(halves.map(($in) => update({ $in })))
   const filter = { _id: { $in: gids }, write_id: claimId }
   return rowsOf(await run(findAll(job, filter, gids.length, { sort: { due_at: 1 } })))
 }

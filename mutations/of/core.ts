@@ -209,4 +209,14 @@ export const core: readonly Mutation[] = [
       name: 'what a step enters before it first waits is neither around its caller nor around the next step',
     },
   },
+  {
+    name: 'an attempt that was given up is handled again when it ends',
+    file: 'packages/core/src/attempt.ts',
+    from: 'if (!this.#isTold) this.#resolve(endedWith)',
+    to: 'this.#resolve(endedWith)',
+    test: {
+      file: 'packages/core/src/participant-signal.test.ts',
+      name: 'has failed once, also when it ends in an error long after it was given up',
+    },
+  },
 ]

@@ -282,4 +282,14 @@ export const jobStores: readonly Mutation[] = [
       name: 'a batch of which some are lost says of each what it is',
     },
   },
+  {
+    name: 'what one half of a claim took is forgotten when the other half fails',
+    file: 'packages/self-tm/src/store/mongo/claim.ts',
+    from: 'if (failures.length === answers.length)',
+    to: 'if (failures.length > 0)',
+    test: {
+      file: 'packages/self-tm/src/store/mongo/claim.test.ts',
+      name: 'what the other half took is handed out when number 1 fails',
+    },
+  },
 ]

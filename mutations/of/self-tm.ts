@@ -4,8 +4,8 @@ export const selfTm: readonly Mutation[] = [
   {
     name: 'a job runs although nobody proved that its row was committed',
     file: 'packages/self-tm/src/job-run.ts',
-    from: 'const mayBegin = proven || (await this.#isCommitted().catch(() => false))',
-    to: 'const mayBegin = true',
+    from: 'if (!proven && !(await this.#isCommitted())) return this.#leave()',
+    to: '',
     test: {
       file: 'packages/self-tm/src/job-run-lease.test.ts',
       name: 'does not run when its row is not there',
@@ -14,8 +14,8 @@ export const selfTm: readonly Mutation[] = [
   {
     name: 'a lease’s holder trusts it for ever',
     file: 'packages/self-tm/src/lease.ts',
-    from: 'return !this.#stop.reason && monotonicMs() < this.deadlineMs',
-    to: 'return !this.#stop.reason',
+    from: 'if (!this.#stop.reason && monotonicMs() >= this.deadlineMs) this.onDeadline()',
+    to: '',
     test: {
       file: 'packages/self-tm/src/lease.test.ts',
       name: 'is not held after its deadline although the timer is late',
@@ -95,12 +95,32 @@ export const selfTm: readonly Mutation[] = [
   },
   {
     name: 'a step runs in what cls-hooked keeps for the request that added its job',
-    file: 'packages/self-tm/src/self-tm.ts',
-    from: 'this.#outside = outside()',
-    to: '',
+    file: 'packages/self-tm/src/worker.ts',
+    from: 'readonly #outside = outside()',
+    to: 'readonly #outside = (work: () => void): void => work()',
     test: {
       file: 'packages/adapter-sequelize/test/cls.test.ts',
       name: 'a step does not run in the transaction around the call that began it',
+    },
+  },
+  {
+    name: 'a step that had to wait for its turn begins after its deadline',
+    file: 'packages/self-tm/src/leased-call.ts',
+    from: 'return !this.#lease.isHeld',
+    to: 'return this.#lease.stoppedBy !== undefined',
+    test: {
+      file: 'packages/self-tm/src/lease.test.ts',
+      name: 'a call knows that it is stopped by the time, before a timer tells',
+    },
+  },
+  {
+    name: 'a job that waited for a slot begins in the request that gives it back',
+    file: 'packages/self-tm/src/worker.ts',
+    from: 'else this.#outside(() => this.#fillSoon())',
+    to: 'else this.#fillSoon()',
+    test: {
+      file: 'packages/self-tm/src/worker-ahead.test.ts',
+      name: 'a job that waited for a slot which a request gives back begins outside of that request',
     },
   },
 ]

@@ -54,7 +54,7 @@ export const defects: readonly Defect[] = [
     ],
     'a step begins after the deadline': [
       'nobody holds a lease',
-      [lease, '!this.#stop.reason && monotonicMs() < this.deadlineMs', '!this.#stop.reason'],
+      [lease, 'if (!this.#stop.reason && monotonicMs() >= this.deadlineMs) this.onDeadline()', ''],
     ],
     'an attempt goes on after the deadline': [
       'beside an attempt',
@@ -108,11 +108,7 @@ export const defects: readonly Defect[] = [
   ...of('transactions', {
     'a job begins without proof of its commit': [
       'is not committed',
-      [
-        jobRun,
-        'const mayBegin = proven || (await this.#isCommitted().catch(() => false))',
-        'const mayBegin = true',
-      ],
+      [jobRun, 'if (!proven && !(await this.#isCommitted())) return this.#leave()', ''],
     ],
     'a job whose commit was not answered begins': [
       'is not committed',

@@ -56,6 +56,7 @@ class Attempt extends Waiting {
   #signal: AbortSignal | undefined
   #once: AttemptOnce | undefined
   #isOver = false
+  #isTold = false
 
   constructor(
     parts: AttemptParts,
@@ -74,12 +75,13 @@ class Attempt extends Waiting {
     const step = this.#step
     const call = this.#call
     const { deadlines } = this.#parts
-    deadlines.set(this, performance.now() + step.timeoutMs)
     let endedWith: Error | undefined
     // What a step enters before it first waits, such as a context of AsyncLocalStorage, must not be around its caller,
     // which goes on with other jobs.
     await Promise.resolve()
+    deadlines.set(this, performance.now() + step.timeoutMs)
     try {
+      // Asked as late as that: what was begun before it in this turn may have taken longer than a lease.
       if (call.isStopped ?? call.signal.aborted) call.signal.throwIfAborted()
       const checked = checkedArgs(step, call)
       const args = checked instanceof Promise ? await checked : checked
@@ -93,7 +95,7 @@ class Attempt extends Waiting {
     }
     deadlines.delete(this)
     // It timed out, however it ended then: an AbortError says less than the timeout.
-    this.#resolve(endedWith && (this.#timeout.reason ?? endedWith))
+    this.#tell(endedWith && (this.#timeout.reason ?? endedWith))
   }
 
   onDeadline(): void {
@@ -102,7 +104,7 @@ class Attempt extends Waiting {
     const { gid } = this.#call
     if (this.#timeout.reason) {
       this.#parts.report({ type: 'step.overran', gid, step: name })
-      return this.#resolve(this.#timeout.reason)
+      return this.#tell(this.#timeout.reason)
     }
     deadlines.set(this, performance.now() + Math.min(toObeyMs, timeoutMs))
     this.#timeout.abort(
@@ -112,6 +114,12 @@ class Attempt extends Waiting {
         { gid },
       ),
     )
+  }
+
+  /** One that was given up may end all the same, long after. */
+  #tell(endedWith: Error | undefined): void {
+    if (!this.#isTold) this.#resolve(endedWith)
+    this.#isTold = true
   }
 
   #contextOf(args: never): LazyContext {

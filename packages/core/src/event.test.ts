@@ -109,7 +109,8 @@ describe('an error in a line of text', () => {
     )
   })
 
-  it('is its code when it has no message', () => {
+  it('is its code when it has no message, also one that is a number', () => {
+    expect(describeError(new DOMException('', 'AbortError'))).toBe('20')
     expect(describeError(Object.assign(new Error(''), { code: 'ECONNRESET' }))).toBe('ECONNRESET')
   })
 

@@ -145,8 +145,14 @@ function describe(error: unknown, depth: number): string {
   const text = typeof message === 'string' ? oneLine(message) : `(${typeof message})`
   const inner: unknown = error.cause ?? (error instanceof AggregateError ? error.errors[0] : null)
   const cause = inner instanceof Error ? describe(inner, depth + 1) : ''
-  if (text === '') return cause || ((error as { code?: string }).code ?? error.name)
+  if (text === '') return cause || codeOf(error)
   return text.includes(cause) ? text : `${text}: ${cause}`
+}
+
+/** Of the platform's own errors it is a number. */
+function codeOf(error: Error): string {
+  const { code } = error as { readonly code?: unknown }
+  return typeof code === 'string' || typeof code === 'number' ? `${code}` : error.name
 }
 
 /** Causes of causes that a line has room for; some go round in a circle. */

@@ -43,6 +43,16 @@ const finishing = defineStep({
   },
 })
 
+/** Hears nothing, and fails long after it was given up. */
+const belated = defineStep({
+  name: 'Belated',
+  timeoutMs,
+  run: async () => {
+    await new Promise((resolve) => setTimeout(resolve, 2 * timeoutMs))
+    throw new Error('too late')
+  },
+})
+
 const brief = defineStep({ name: 'Brief', timeoutMs, run: () => {} })
 
 let events: SteppingEvent[]
@@ -51,7 +61,7 @@ let participant: Participant
 beforeEach(async () => {
   vi.useFakeTimers()
   signals.length = 0
-  const app = fakeApp({ steps: [deaf, obedient, finishing, brief] })
+  const app = fakeApp({ steps: [deaf, obedient, finishing, belated, brief] })
   participant = await participantOf(app)
   ;({ events } = app)
 })
@@ -103,6 +113,15 @@ describe('a step whose time is up', () => {
     await vi.advanceTimersByTimeAsync(timeoutMs + 1_000)
     expect(await attempt).toMatchObject({ done: false, error: { code: 'STEP_TIMEOUT' } })
     expect(events.map(({ type }) => type)).toEqual(['step.overran', 'step.failed'])
+  })
+
+  it('has failed once, also when it ends in an error long after it was given up', async () => {
+    const nextTryInMs = vi.fn<() => Promise<number>>(async () => 1_000)
+    const attempt = participant.runStep(callOf(belated, { nextTryInMs }))
+    await vi.advanceTimersByTimeAsync(3 * timeoutMs)
+    expect(await attempt).toMatchObject({ error: { code: 'STEP_TIMEOUT' } })
+    expect(events.map(({ type }) => type)).toEqual(['step.overran', 'step.failed'])
+    expect(nextTryInMs).toHaveBeenCalledOnce()
   })
 
   it('is done when it still ends well', async () => {
@@ -177,6 +196,27 @@ describe('an attempt that is interrupted', () => {
     await vi.advanceTimersByTimeAsync(0)
     stop.abort()
     expect(await attempt).toEqual({ done: true })
+  })
+
+  it('does not begin its step when it was interrupted by one that began in the same turn', async () => {
+    let isStopped = false
+    const first = defineStep({ name: 'First', run: () => void (isStopped = true) })
+    participant = await participantOf(fakeApp({ steps: [first, deaf] }))
+    const second = {
+      ...callOf(deaf),
+      get isStopped() {
+        return isStopped
+      },
+      get signal() {
+        return isStopped ? AbortSignal.abort() : new AbortController().signal
+      },
+    }
+    const [, outcome] = await Promise.all([
+      participant.runStep(callOf(first)),
+      participant.runStep(second),
+    ])
+    expect(outcome).toMatchObject({ done: false, interrupted: true })
+    expect(signals).toEqual([])
   })
 
   it('does not begin its step when it was interrupted before', async () => {

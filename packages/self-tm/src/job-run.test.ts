@@ -221,3 +221,28 @@ test('the lease outlasts the job by no timer', async () => {
   await over
   expect(vi.getTimerCount()).toBe(0)
 })
+
+describe('nothing is left of a run', () => {
+  test('whose question to its database fails in a way that nobody thought of', async () => {
+    const { participant, claimNew, run } = setUpRuns({ A() {} })
+    participant.queryPrepared = async () => {
+      throw new Error('no answer')
+    }
+    participant.report = () => {
+      throw new Error('no room for a log')
+    }
+    const { over } = run({ ...(await claimNew('A')), state: 'prepared' })
+    await settled()
+    await over
+  })
+
+  test('that fails when it is told that its job is done', async () => {
+    const { participant, claimNew, run } = setUpRuns({ A() {} })
+    participant.report = () => {
+      throw new Error('no room for a log')
+    }
+    const { over } = run(await claimNew('A'))
+    await settled()
+    await over
+  })
+})

@@ -40,8 +40,7 @@ type Ending = Settlement extends infer S
  * One claimed job in this process, from its claim until its lease is given up or lost.
  *
  * There are many, and most of each one's time is waiting for the store: what it keeps alive meanwhile is copied by the
- * garbage collector. So the settler tells it by a call what became of an ending, where a function that waits for a promise
- * would take more memory than the job; and `over` is made when it is asked for.
+ * garbage collector. So the settler tells it by a call what became of an ending, and `over` is made when it is asked for.
  */
 export class JobRun implements Holder {
   readonly gid: string
@@ -63,17 +62,24 @@ export class JobRun implements Holder {
 
   /**
    * @param sentAtMs When the request that got the lease was sent, on the monotonic clock.
-   * @param proven False: nobody confirmed the commit of the job's row, so the row is looked at first.
    */
-  constructor(parts: JobRunParts, claim: Claim, sentAtMs: number, proven = true) {
+  constructor(parts: JobRunParts, claim: Claim, sentAtMs: number) {
     this.gid = claim.gid
     this.token = claim.token
     this.#parts = parts
     this.#claim = claim
     this.#cursor = claim.cursor
     this.#lease = new Lease(claim.gid, parts.leaseMs, sentAtMs, parts.deadlines)
-    if (proven && claim.state === 'submitted') void this.#goOn()
-    else void this.#begin(proven)
+  }
+
+  /**
+   * To be called once, by who has it among its own: it may be over at once.
+   *
+   * @param proven False: nobody confirmed the commit of the job's row, so the row is looked at first.
+   */
+  begin(proven: boolean): void {
+    if (proven && this.#claim.state === 'submitted') void this.#goOn()
+    else void this.#findOut(proven)
   }
 
   /** Its last step is recorded as done. */
@@ -117,12 +123,15 @@ export class JobRun implements Holder {
     )
   }
 
-  async #begin(proven: boolean): Promise<void> {
-    // Where the question failed nothing was begun: its lease runs out, and the job is claimed.
-    const mayBegin = proven || (await this.#isCommitted().catch(() => false))
-    if (!mayBegin) return this.#leave()
-    if (this.#claim.state === 'prepared') this.#write(await this.#resolution())
-    else await this.#goOn()
+  async #findOut(proven: boolean): Promise<void> {
+    try {
+      if (!proven && !(await this.#isCommitted())) return this.#leave()
+      if (this.#claim.state === 'prepared') this.#write(await this.#resolution())
+      else await this.#goOn()
+    } catch {
+      // Nothing was begun: its lease runs out, and the job is claimed.
+      this.#leave()
+    }
   }
 
   /**
@@ -203,7 +212,16 @@ export class JobRun implements Holder {
     this.#parts.settler.write({ gid, token, cursor: this.#cursor, ...ending }, this)
   }
 
-  settled(ending: Settlement, { result, reason, sentAtMs }: Settled): void {
+  settled(ending: Settlement, settled: Settled): void {
+    try {
+      this.#settled(ending, settled)
+    } catch {
+      // Nobody else has this run: it must not stay for ever.
+      this.#leave()
+    }
+  }
+
+  #settled(ending: Settlement, { result, reason, sentAtMs }: Settled): void {
     if (result === 'refused' && !this.#wasRefused) return this.#park(reason)
     if (result === 'saved' && goesOn(ending)) {
       this.#lease.extend(sentAtMs)
@@ -228,6 +246,7 @@ export class JobRun implements Holder {
   }
 
   #leave(): void {
+    if (this.#isOver) return
     this.#isOver = true
     this.#lease.end()
     this.#parts.onOver(this)

@@ -2,6 +2,7 @@ import { Deadlines, isSteppingError, SteppingError } from '@stepping/core'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { monotonicMs } from './clock.ts'
 import { Lease } from './lease.ts'
+import { LeasedCall } from './leased-call.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
@@ -33,6 +34,18 @@ test('is not held after its deadline although the timer is late', () => {
   vi.spyOn(performance, 'now').mockReturnValue(now + 900)
   expect(lease.signal.aborted).toBe(false)
   expect(lease.isHeld).toBe(false)
+  expect(lease.signal.reason).toMatchObject({ code: 'LEASE_LOST', gid: 'a' })
+})
+
+test('a call knows that it is stopped by the time, before a timer tells', () => {
+  const lease = begun(monotonicMs())
+  const steps = [{ name: 'A' }]
+  const claim = { gid: 'a', token: 1, state: 'submitted', steps, cursor: 0, attempts: 0 } as const
+  const call = new LeasedCall(claim, 0, lease)
+  expect(call.isStopped).toBe(false)
+  const now = monotonicMs()
+  vi.spyOn(performance, 'now').mockReturnValue(now + 900)
+  expect(call.isStopped).toBe(true)
 })
 
 test('extended, it is held from when the renewal was sent', async () => {

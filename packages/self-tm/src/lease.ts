@@ -35,9 +35,10 @@ export class Lease extends Waiting {
     return this.#stop.reason
   }
 
-  /** Asked before each step: timers come late when the process was busy or asleep. */
+  /** Asked before each step: timers come late when the process was busy or asleep. One whose deadline is over is lost then. */
   get isHeld(): boolean {
-    return !this.#stop.reason && monotonicMs() < this.deadlineMs
+    if (!this.#stop.reason && monotonicMs() >= this.deadlineMs) this.onDeadline()
+    return !this.#stop.reason
   }
 
   /** The store confirmed the lease by a request that was sent at this time. */

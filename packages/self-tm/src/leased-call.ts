@@ -29,6 +29,6 @@ export class LeasedCall implements StepCall {
   }
 
   get isStopped(): boolean {
-    return this.#lease.stoppedBy !== undefined
+    return !this.#lease.isHeld
   }
 }

@@ -22,7 +22,6 @@ import { jobAdmin } from './job-admin.ts'
 import { answeredWithin } from './deadline.ts'
 import { Listener } from './listener.ts'
 import { Notifier } from './notifier.ts'
-import { outside } from './outside.ts'
 import { databaseJobStore } from './store/database-job-store.ts'
 import { isMongoDatabase } from './store/mongo/mongo-database.ts'
 import type { AnyMongoDatabase } from './store/mongo/mongo-database.ts'
@@ -101,11 +100,6 @@ class SelfTransactionManager implements TransactionManager {
   /** Jobs whose sending was not answered: found in the store, they are no duplicates. */
   readonly #unanswered = new WeakSet<JobRecord>()
   readonly #met = new WeakSet<AnyDatabase>()
-  /**
-   * Runs work outside of the request that added a job: its step must not see that request's
-   * transaction as open around it, or anything else that the app keeps for it.
-   */
-  #outside: (work: () => void) => void = (work) => work()
   #participant: Participant | undefined
   #worker: Worker | undefined
   #listener: Listener | undefined
@@ -132,7 +126,6 @@ class SelfTransactionManager implements TransactionManager {
     await this.#store.assertReady()
     this.#participant = participant
     if (!execute) return
-    this.#outside = outside()
     const { concurrency, leaseMs, pollMs, drainMs, pruneEveryMs } = this.#options
     const worker = new Worker({
       store: this.#store,
@@ -260,7 +253,7 @@ class SelfTransactionManager implements TransactionManager {
       attempts: 0,
       ...(database && { database }),
     }
-    this.#outside(() => slot.run(claim, sentAtMs, proven))
+    slot.run(claim, sentAtMs, proven)
   }
 
   #wake(app: string | undefined = this.#participant?.app): void {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { untilAborted } from '../test/fake-participant.ts'
 import type { FakeStep } from '../test/fake-participant.ts'
@@ -17,12 +18,16 @@ const claimMs = 2
 const stepMs = 5
 
 /** A worker with this many jobs that are quick, and then slow ones. */
-async function setUpMany(quick = jobs, { slowMs = 60_000, settleMs = 0 } = {}) {
+async function setUpMany(
+  quick = jobs,
+  { slowMs = 60_000, settleMs = 0, onBegun = (): unknown => undefined } = {},
+) {
   const memory = memoryJobStore()
   for (let n = 0; n < jobs; n++) await memory.submit(jobOf(['A']))
   let begun = 0
   const step = counting(async () => {
     const nth = begun++
+    onBegun()
     await pause(nth < quick ? stepMs - 2 + (nth % 5) : slowMs)
   })
   let answered = 0
@@ -152,4 +157,27 @@ test('a job that runs here and was claimed again is told to stop, although other
   await vi.waitFor(() => expect(lapsed).toBe(true), { timeout: 5_000, interval: 1 })
   await vi.advanceTimersByTimeAsync(20)
   expect(slow.mock.calls[0]![0].signal.aborted).toBe(true)
+})
+
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve))
+}
+
+test('a job that waited for a slot which a request gives back begins outside of that request', async () => {
+  // A fake one would be called in the context of who moves the time on.
+  vi.useFakeTimers({ toNotFake: ['setImmediate', 'queueMicrotask', 'nextTick'] })
+  const request = new AsyncLocalStorage<string>()
+  const seen: (string | undefined)[] = []
+  const onBegun = (): unknown => seen.push(request.getStore())
+  const { worker, waiting } = await setUpMany(jobs, { onBegun })
+  const slot = worker.reserve()!
+  do {
+    await vi.advanceTimersByTimeAsync(1)
+    for (let turns = 0; turns < 5; turns++) await turn()
+  } while (waiting() === 0)
+  const begun = seen.length
+  request.run('of user 1', () => slot.free())
+  await turn()
+  await turn()
+  expect(seen.slice(begun)).toEqual([undefined])
 })

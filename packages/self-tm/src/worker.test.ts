@@ -296,3 +296,13 @@ test('behind a backlog the next jobs are claimed before those that were claimed 
   await settled()
   expect(order.slice(0, 4)).toEqual(['claim 2', 'claim 2', 'begin', 'begin'])
 })
+
+test('a job that is over as it begins is not among those that run', async () => {
+  const { participant, worker, submit } = setUpWorker({ A() {} })
+  participant.runStep = () => {
+    throw new Error('at once')
+  }
+  await submit('A')
+  await settled()
+  expect(worker.health.running).toBe(0)
+})

@@ -5,6 +5,7 @@ import { monotonicMs } from './clock.ts'
 import { answeredWithin } from './deadline.ts'
 import { JobRun } from './job-run.ts'
 import type { JobRunParts } from './job-run.ts'
+import { outside } from './outside.ts'
 import { Settler } from './settler.ts'
 import { Slots } from './slots.ts'
 import { StoreHealth } from './store-health.ts'
@@ -47,6 +48,11 @@ export class Worker {
   readonly #ahead: ClaimedAhead
   /** How many jobs one claim asks for, unless they may wait for slots. In halves: while the jobs of one run, the next ones are claimed. */
   readonly #batch: number
+  /**
+   * Begins jobs outside of the request that added one, or that gave its slot back: their steps must not see that
+   * request's transaction as open around them, or anything else that the app keeps for it.
+   */
+  readonly #outside = outside()
   readonly #reportedSteps = new Set<string>()
   #unknownSteps: readonly string[] = []
   #filling = false
@@ -60,7 +66,7 @@ export class Worker {
     this.#batch = Math.ceil(options.concurrency / 2)
     this.#slots = new Slots(options.concurrency, () => {
       if (this.#ahead.isEmpty) this.#wakeUp.wake()
-      else this.#fillSoon()
+      else this.#outside(() => this.#fillSoon())
     })
     this.#ahead = new ClaimedAhead(options.concurrency, (claim) => void this.#giveBack(claim, 0))
     this.#settler = new Settler({
@@ -104,9 +110,11 @@ export class Worker {
         taken = false
       },
       run: (claim, sentAtMs, proven) => {
-        if (taken) this.#slots.unreserve(1)
-        taken = false
-        this.#begin(claim, sentAtMs, proven)
+        this.#outside(() => {
+          if (taken) this.#slots.unreserve(1)
+          taken = false
+          this.#begin(claim, sentAtMs, proven)
+        })
       },
     }
   }
@@ -245,7 +253,9 @@ export class Worker {
   #run(claim: Claim, sentAtMs: number, proven: boolean): void {
     if (this.#closing) return void this.#giveBack(claim, 0)
     this.#slots.begin()
-    this.#runs.set(claim.gid, new JobRun(this.#runParts, claim, sentAtMs, proven))
+    const run = new JobRun(this.#runParts, claim, sentAtMs)
+    this.#runs.set(claim.gid, run)
+    run.begin(proven)
   }
 
   /**

@@ -57,12 +57,11 @@ export function setUpRuns(
       await memory.submit(jobOf(names))
       return (await claimDue(...names))!
     },
-    run: (claim, { sentAtMs = monotonicMs(), proven = true } = {}) =>
-      new JobRun(
-        { participant, settler, store, leaseMs, deadlines, onEnding() {}, onOver() {} },
-        claim,
-        sentAtMs,
-        proven,
-      ),
+    run(claim, { sentAtMs = monotonicMs(), proven = true } = {}) {
+      const parts = { participant, settler, store, leaseMs, deadlines, onEnding() {}, onOver() {} }
+      const run = new JobRun(parts, claim, sentAtMs)
+      run.begin(proven)
+      return run
+    },
   }
 }

@@ -19,7 +19,7 @@ import {
 // What further tables and adapters on these products need.
 export { epochMs, isBefore, now, nowPlus } from './clock.ts'
 export { errorNumber } from './errors.ts'
-export { gidTable, join, list, toLiteralText } from './literal.ts'
+export { gidTable, join, list, rows, toLiteralText } from './literal.ts'
 export { ascii, tableOptions } from './schema.ts'
 
 /** MySQL 8.0.13 and later, MariaDB 10.6 and later. */

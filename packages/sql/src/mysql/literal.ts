@@ -20,6 +20,15 @@ export function list(values: readonly SqlValue[]): Statement {
   return sql`(${spliced(values, ', ')})`
 }
 
+/** `(a, b), (c, d)`: at least one row. */
+export function rows(values: readonly (readonly SqlValue[])[]): Statement {
+  const before = values.flatMap((row, at) => [
+    at === 0 ? '(' : '), (',
+    ...row.slice(1).map(() => ', '),
+  ])
+  return fromTexts([...before, ')'], values.flat())
+}
+
 /**
  * A table `these` with a column `id`, to be joined with one of ours by its primary key. What
  * `in (...)` names, MariaDB looks for in the whole table if that is small, also where the index is
@@ -44,7 +53,10 @@ export function join(statements: readonly Statement[], between: string = ' '): S
 
 /** In one go: hundreds, each copied into what is there so far, take longer than the server does. */
 function spliced(parts: readonly (SqlValue | Statement)[], between: string): Statement {
-  const texts = [...parts.map((_, at) => (at === 0 ? '' : between)), '']
+  return fromTexts([...parts.map((_, at) => (at === 0 ? '' : between)), ''], parts)
+}
+
+function fromTexts(texts: string[], parts: readonly (SqlValue | Statement)[]): Statement {
   return sql(Object.assign(texts, { raw: texts }), ...parts)
 }
 

@@ -59,6 +59,7 @@ export function sender(pooled: PooledConnection): Mysql2Connection {
 /** The connection itself: what mysql2's types keep internal, and what may be missing. */
 export interface CoreConnection {
   readonly stream?: { readonly bytesWritten?: number }
+  readonly config?: { readonly typeCast?: unknown }
   /** Null once it is no good any more. */
   readonly _pool?: unknown
   readonly _released?: boolean

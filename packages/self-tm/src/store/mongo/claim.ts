@@ -118,7 +118,10 @@ async function take(
     })
   const half = gids.length < worthHalving ? gids.length : Math.ceil(gids.length / 2)
   const halves = [gids.slice(0, half), gids.slice(half)].filter(({ length }) => length > 0)
-  await Promise.all(halves.map(($in) => update({ $in })))
+  const answers = await Promise.allSettled(halves.map(($in) => update({ $in })))
+  const failures = answers.filter((answer) => answer.status === 'rejected')
+  // What one half took must be found, or it would wait for its lease and have an attempt counted.
+  if (failures.length === answers.length) throw failures[0]!.reason
   const filter = { _id: { $in: gids }, write_id: claimId }
   return rowsOf(await run(findAll(job, filter, gids.length, { sort: { due_at: 1 } })))
 }

@@ -1,6 +1,6 @@
 import { rawSql, sql } from '@stepping/sql'
 import type { SqlValue, Statement } from '@stepping/sql'
-import { join, list } from '@stepping/sql/mysql'
+import { join, rows } from '@stepping/sql/mysql'
 
 /**
  * The row is one of these, of which there is at least one; the first column is its key.
@@ -12,13 +12,12 @@ import { join, list } from '@stepping/sql/mysql'
  */
 export function among(
   columns: readonly string[],
-  rows: readonly (readonly SqlValue[])[],
+  those: readonly (readonly SqlValue[])[],
 ): Statement {
-  if (rows.length === 1) {
-    const [only] = rows
+  if (those.length === 1) {
+    const [only] = those
     const each = columns.map((column, at) => sql`${rawSql(column)} = ${only![at]!}`)
     return sql`(${join(each, ' and ')})`
   }
-  const tuples = rows.map((row) => list(row))
-  return sql`(${rawSql(columns.join(', '))}) in (${join(tuples, ', ')})`
+  return sql`(${rawSql(columns.join(', '))}) in (${rows(those)})`
 }

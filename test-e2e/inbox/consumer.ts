@@ -44,7 +44,8 @@ const stepping = createStepping({
   app: 'inbox',
   tm: selfTm({
     database: store.database as Database<unknown> & NonNullable<SelfTmOptions['database']>,
-    leaseMs: 1_000,
+    // Also how long the store may take to answer, which on a busy machine is not soon.
+    leaseMs: 3_000,
     pollMs: 200,
     queryPreparedAfterMs: 300,
   }),

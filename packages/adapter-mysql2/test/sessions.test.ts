@@ -38,6 +38,7 @@ const settings: Record<string, HarnessOptions> = {
   'values of its own types': {
     pool: { typeCast: () => 'misread' } satisfies PoolOptions,
   },
+  'values as bytes': { pool: { typeCast: false } },
   'named placeholders': { pool: { namedPlaceholders: true } },
   'counts of what changed': { pool: { flags: ['-FOUND_ROWS'] } },
   'a single connection': { pool: { connectionLimit: 1 } },

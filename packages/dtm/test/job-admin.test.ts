@@ -144,12 +144,15 @@ describe.each([
     const app = await open()
     const gid = await app.start()
     await vi.waitFor(() => expect(app.began).toEqual([1]), { timeout: 20_000 })
-    // Begun is not ended: until then it is JOB_RUNNING. And DTM over BoltDB may take it back.
-    const cancelled = async (): Promise<void> => {
-      await app.stepping.jobs.cancel(gid)
+    // Begun is not ended: until then it is JOB_RUNNING.
+    const cancel = (): Promise<void> =>
+      vi.waitFor(() => app.stepping.jobs.cancel(gid), { timeout: 20_000 })
+    const isCancelled = async (): Promise<void> =>
       expect(await app.stepping.jobs.find(gid)).toMatchObject({ state: 'cancelled' })
-    }
-    await vi.waitFor(cancelled, { timeout: 20_000 })
+    await cancel()
+    // Over BoltDB DTM may take it back once, when the step that it was about to call fails.
+    if (store === 'BoltDB') await isCancelled().catch(cancel)
+    await isCancelled()
     await expect(app.stepping.jobs.cancel(gid)).rejects.toMatchObject({ code: 'JOB_STATE' })
     await expect(app.stepping.jobs.retry(gid)).rejects.toMatchObject({ code: 'JOB_STATE' })
   })

@@ -88,8 +88,7 @@ describe.each(transports)('over %s', (over) => {
       await job.prepareAndInsertBarrier()
       await notYet(seen, 1)
     })
-    // DTM waits for three seconds, and would hear no answer that came after.
-    expect(seen.slowestMs('GET')).toBeLessThan(3_000)
+    expect(seen.slowestMs('GET')).toBeLessThan(1_500)
   })
 
   test('a rejected transaction is dropped in DTM without waiting for its question', async () => {

@@ -4,8 +4,8 @@ import type { JobStore, Settlement, SettleResult } from './store/job-store.ts'
 
 export interface Settled {
   /**
-   * `refused`: the store takes this very ending never, for the reason that is given. `unwritten`: it could not be
-   * written before the close; or nobody knows.
+   * `refused`: the store takes this very ending never, for the reason that is given. `unwritten`: until the close no
+   * answer said that it was written; it may have been.
    */
   readonly result: SettleResult | 'refused' | 'unwritten'
   readonly reason?: unknown
@@ -22,7 +22,7 @@ export interface Holder {
   settled(settlement: Settlement, settled: Settled): void
 }
 
-interface Waiting {
+interface Unsettled {
   readonly settlement: Settlement
   readonly holder: Holder
   sentAtMs: number | undefined
@@ -47,7 +47,7 @@ const maxBatch = 500
  */
 export class Settler {
   readonly #parts: SettlerParts
-  #waiting: Waiting[] = []
+  #waiting: Unsettled[] = []
   #flushing: Promise<void> | undefined
   #failures = 0
   readonly #closed = new AbortController()
@@ -100,9 +100,9 @@ export class Settler {
   }
 
   /** At most one ending of each job, because the store answers by gid. */
-  #takeBatch(): Waiting[] {
-    const batch = new Map<string, Waiting>()
-    const later: Waiting[] = []
+  #takeBatch(): Unsettled[] {
+    const batch = new Map<string, Unsettled>()
+    const later: Unsettled[] = []
     for (const each of this.#waiting) {
       const { gid } = each.settlement
       if (batch.size < maxBatch && !batch.has(gid)) batch.set(gid, each)
@@ -113,7 +113,7 @@ export class Settler {
   }
 
   /** Rejects when the batch has to be sent again. */
-  async #write(batch: readonly Waiting[]): Promise<void> {
+  async #write(batch: readonly Unsettled[]): Promise<void> {
     const { store } = this.#parts
     for (const each of batch) each.sentAtMs ??= monotonicMs()
     let results
@@ -148,7 +148,7 @@ export class Settler {
   }
 }
 
-function tell(each: Waiting, result: Settled['result'], reason?: unknown): void {
+function tell(each: Unsettled, result: Settled['result'], reason?: unknown): void {
   each.isTold = true
   each.holder.settled(each.settlement, { result, reason, sentAtMs: each.sentAtMs! })
 }

@@ -13,12 +13,15 @@ export interface ConnectionState {
   readonly autocommit: boolean
 }
 
-/** Instead of settings of the pool that would change what rows look like. */
+/**
+ * Instead of settings of the pool that would change what rows look like. No type cast is neither true nor false: older
+ * versions read rows by the same code for both, whichever came first.
+ */
 const plainly = {
   rowsAsArray: false,
   nestTables: false,
   namedPlaceholders: false,
-  typeCast: true as true | TypeCast,
+  typeCast: null as TypeCast | null,
   dateStrings: false,
   jsonStrings: false,
 }
@@ -26,14 +29,14 @@ const plainly = {
 type TypeCast = (field: unknown, next: () => unknown) => unknown
 
 /** Instead of a function of the pool's, which is called where a statement has none. It costs a call for each value. */
-const plainlyCalled = { ...plainly, typeCast: ((_field, next) => next()) as TypeCast }
+const castingNothing = { ...plainly, typeCast: ((_field, next) => next()) as TypeCast }
 
 /**
  * As text, and not by `execute`: see `toLiteralText`. There is nothing left to escape in it.
  */
 export async function send(connection: Mysql2Connection, text: string): Promise<Answer> {
-  const isCalled = typeof coreOf(connection).config?.typeCast === 'function'
-  const [answer] = await connection.query({ ...(isCalled ? plainlyCalled : plainly), sql: text })
+  const casts = typeof coreOf(connection).config?.typeCast === 'function'
+  const [answer] = await connection.query({ ...(casts ? castingNothing : plainly), sql: text })
   if (Array.isArray(answer)) {
     return {
       rows: (answer as Record<string, unknown>[]).map(withTexts),

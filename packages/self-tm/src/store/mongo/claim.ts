@@ -116,8 +116,8 @@ async function take(
       updates: [{ q: { _id, ...due }, u: [{ $set: changes }], multi: true }],
       writeConcern: durable,
     })
-  const half = gids.length < worthHalving ? gids.length : Math.ceil(gids.length / 2)
-  const halves = [gids.slice(0, half), gids.slice(half)].filter(({ length }) => length > 0)
+  const half = Math.ceil(gids.length / 2)
+  const halves = gids.length < worthHalving ? [gids] : [gids.slice(0, half), gids.slice(half)]
   const answers = await Promise.allSettled(halves.map(($in) => update({ $in })))
   const failures = answers.filter((answer) => answer.status === 'rejected')
   // What one half took must be found, or it would wait for its lease and have an attempt counted.

@@ -283,6 +283,16 @@ export const jobStores: readonly Mutation[] = [
     },
   },
   {
+    name: 'a lease makes its row grow',
+    file: 'packages/self-tm/src/store/mysql/migrations.ts',
+    from: ' row_format=redundant',
+    to: '',
+    test: {
+      file: 'packages/self-tm/test/mysql-rows.test.ts',
+      name: 'a lease is written over a row where it stands',
+    },
+  },
+  {
     name: 'what one half of a claim took is forgotten when the other half fails',
     file: 'packages/self-tm/src/store/mongo/claim.ts',
     from: 'if (failures.length === answers.length)',

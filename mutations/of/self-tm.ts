@@ -114,6 +114,26 @@ export const selfTm: readonly Mutation[] = [
     },
   },
   {
+    name: 'after a backlog a process listens no more',
+    file: 'packages/self-tm/src/listener.ts',
+    from: 'if (this.#resting) this.#resume()',
+    to: '',
+    test: {
+      file: 'packages/self-tm/src/listener.test.ts',
+      name: 'that is gone it listens again, and has somebody look',
+    },
+  },
+  {
+    name: 'a connection that does not end keeps a process from listening again',
+    file: 'packages/self-tm/src/listener.ts',
+    from: 'if (stop) await endsWithin(stop(), closeMs)',
+    to: 'await stop?.()',
+    test: {
+      file: 'packages/self-tm/src/listener.test.ts',
+      name: 'it listens again also where the old connection does not end',
+    },
+  },
+  {
     name: 'a job that waited for a slot begins in the request that gives it back',
     file: 'packages/self-tm/src/worker.ts',
     from: 'else this.#outside(() => this.#fillSoon())',

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { replacing } from '../test/replacing.ts'
 import { Listener } from './listener.ts'
 import { memoryJobStore } from './store/memory-job-store.ts'
@@ -9,9 +9,13 @@ type Listen = NonNullable<JobStore['listen']>
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-function setUp(listen: Listen): { listener: Listener; heard: ReturnType<typeof vi.fn> } {
+function setUp(
+  listen: Listen,
+  listeningCosts = false,
+): { listener: Listener; heard: ReturnType<typeof vi.fn> } {
   const heard = vi.fn<() => void>()
-  return { listener: new Listener(replacing(memoryJobStore(), { listen }), 'shop', heard), heard }
+  const store = replacing(memoryJobStore(), { listen, listeningCosts })
+  return { listener: new Listener(store, 'shop', heard), heard }
 }
 
 test('passes on what it hears', async () => {
@@ -100,4 +104,99 @@ test('close bears a connection that is gone', async () => {
     throw new Error('gone')
   })
   await listener.close()
+})
+
+/** Is told of after each of the claims that are made meanwhile. */
+async function backlogFor(listener: Listener, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 50) {
+    listener.backlog(true)
+    await vi.advanceTimersByTimeAsync(50)
+  }
+  listener.backlog(true)
+  await vi.advanceTimersByTimeAsync(0)
+}
+
+describe('with a backlog', () => {
+  const stop = vi.fn<() => Promise<void>>()
+  const listen = vi.fn<Listen>()
+
+  beforeEach(() => {
+    stop.mockReset().mockResolvedValue(undefined)
+    listen.mockReset().mockResolvedValue(stop)
+  })
+
+  test('that lasts it does not listen, where that costs the store something', async () => {
+    const { listener } = setUp(listen, true)
+    await backlogFor(listener, 200)
+    expect(stop).toHaveBeenCalledOnce()
+    await backlogFor(listener, 60_000)
+    expect(stop).toHaveBeenCalledOnce()
+    expect(listen).toHaveBeenCalledOnce()
+  })
+
+  test('it goes on listening where that costs nothing', async () => {
+    const { listener } = setUp(listen)
+    await backlogFor(listener, 60_000)
+    expect(stop).not.toHaveBeenCalled()
+  })
+
+  test('that is gone soon it goes on listening, however often there is one', async () => {
+    const { listener } = setUp(listen, true)
+    for (let time = 0; time < 10; time++) {
+      await backlogFor(listener, 150)
+      listener.backlog(false)
+    }
+    expect(stop).not.toHaveBeenCalled()
+  })
+
+  test('that is gone it listens again, and has somebody look', async () => {
+    const { listener, heard } = setUp(listen, true)
+    await backlogFor(listener, 200)
+    heard.mockClear()
+    listener.backlog(false)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(listen).toHaveBeenCalledTimes(2)
+    expect(heard).toHaveBeenCalledOnce()
+  })
+
+  test('it ends the connection also where that was just being opened', async () => {
+    const opened = Promise.withResolvers<() => Promise<void>>()
+    const { listener } = setUp(
+      listen.mockImplementationOnce(() => opened.promise),
+      true,
+    )
+    await backlogFor(listener, 200)
+    opened.resolve(stop)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(stop).toHaveBeenCalledOnce()
+  })
+
+  test('a connection that was lost before is not opened again until it is gone', async () => {
+    const { listener } = setUp(listen, true)
+    await vi.advanceTimersByTimeAsync(0)
+    listen.mock.calls[0]![2]()
+    await backlogFor(listener, 60_000)
+    expect(listen).toHaveBeenCalledOnce()
+    listener.backlog(false)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(listen).toHaveBeenCalledTimes(2)
+  })
+
+  test('it listens again also where the old connection does not end', async () => {
+    stop.mockReturnValue(new Promise(() => {}))
+    const { listener } = setUp(listen, true)
+    await backlogFor(listener, 200)
+    listener.backlog(false)
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(listen).toHaveBeenCalledTimes(2)
+  })
+
+  test('that is gone after the close, it does not listen again', async () => {
+    const { listener } = setUp(listen, true)
+    await backlogFor(listener, 200)
+    await listener.close()
+    listener.backlog(false)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(listen).toHaveBeenCalledOnce()
+  })
 })

@@ -1,4 +1,5 @@
 import { endsWithin } from '@stepping/core'
+import { monotonicMs } from './clock.ts'
 import type { JobStore } from './store/job-store.ts'
 
 /** Between tries to listen again; meanwhile the worker looks by itself. */
@@ -7,12 +8,20 @@ const againMs = 2_000
 /** A connection whose other end vanished does not end by itself; nothing depends on its end. */
 const closeMs = 1_000
 
-/** Hears of jobs that other processes added, and listens again when the connection is lost. */
+/** A backlog that lasts for less is not worth a connection that is opened anew, in milliseconds. */
+const lastingMs = 200
+
+/**
+ * Hears of jobs that other processes added, and listens again when the connection is lost. With a backlog there is
+ * nothing to be told of: where listening costs the store something, it stops until the backlog is gone.
+ */
 export class Listener {
   readonly #store: JobStore
   readonly #app: string
   readonly #onNotify: () => void
   #closed = false
+  #backlogSinceMs: number | undefined
+  #resting = false
   #timer: NodeJS.Timeout | undefined
   #stop: (() => Promise<void>) | undefined
   #opening: Promise<void> = Promise.resolve()
@@ -24,19 +33,48 @@ export class Listener {
     this.#opening = this.#open()
   }
 
+  /** To be told again and again while there is one. */
+  backlog(isThere: boolean): void {
+    if (!this.#store.listeningCosts) return
+    if (!isThere) {
+      this.#backlogSinceMs = undefined
+      if (this.#resting) this.#resume()
+      return
+    }
+    this.#backlogSinceMs ??= monotonicMs()
+    if (!this.#resting && monotonicMs() - this.#backlogSinceMs >= lastingMs) this.#rest()
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#timer)
-    await endsWithin(this.#end(), closeMs)
+    await endsWithin(this.#end(), closeMs) // also where none opens
+  }
+
+  #rest(): void {
+    this.#resting = true
+    clearTimeout(this.#timer)
+    this.#opening = this.#end()
+  }
+
+  #resume(): void {
+    this.#resting = false
+    this.#opening = this.#opening.then(() => this.#open())
   }
 
   async #end(): Promise<void> {
     await this.#opening
-    await this.#stop?.().catch(() => {}) // the connection is gone already
+    const stop = this.#stop
+    this.#stop = undefined
+    try {
+      if (stop) await endsWithin(stop(), closeMs)
+    } catch {
+      // The connection is gone already.
+    }
   }
 
   async #open(): Promise<void> {
-    if (this.#closed) return
+    if (this.#isOff) return
     try {
       this.#stop = await this.#store.listen?.(this.#app, this.#onNotify, () => this.#later())
       // What was added between the last look and now was not heard.
@@ -48,11 +86,15 @@ export class Listener {
 
   #later(): void {
     this.#stop = undefined
-    if (this.#closed) return
+    if (this.#isOff) return
     // A connection lost while it opens is told of twice; two tries would leave one open for ever.
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
       this.#opening = this.#open()
     }, againMs)
+  }
+
+  get #isOff(): boolean {
+    return this.#closed || this.#resting
   }
 }

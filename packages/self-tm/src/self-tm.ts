@@ -95,6 +95,7 @@ class SelfTransactionManager implements TransactionManager {
   readonly jobs: JobAdmin
   readonly #options: Settings
   readonly #store: JobStore
+  /** Of 20 characters at most: a column of MySQL has no more. */
   readonly #owner = `${process.pid}-${crypto.randomUUID().slice(0, 8)}`
   readonly #notifiers = new Map<string, Notifier>()
   /** Jobs whose sending was not answered: found in the store, they are no duplicates. */
@@ -135,6 +136,7 @@ class SelfTransactionManager implements TransactionManager {
       leaseMs,
       pollMs,
       drainMs,
+      onBacklog: (isThere) => this.#listener?.backlog(isThere),
     })
     this.#worker = worker
     worker.start()

@@ -297,6 +297,16 @@ test('behind a backlog the next jobs are claimed before those that were claimed 
   expect(order.slice(0, 4)).toEqual(['claim 2', 'claim 2', 'begin', 'begin'])
 })
 
+test('who listens is told after each claim whether it left a backlog', async () => {
+  const memory = memoryJobStore()
+  for (let job = 0; job < 3; job++) await memory.submit(jobOf(['A']))
+  const told: boolean[] = []
+  const onBacklog = (isThere: boolean): void => void told.push(isThere)
+  setUpWorker({ A() {} }, { memory, concurrency: 2, onBacklog })
+  await settled()
+  expect(told.slice(0, 4)).toEqual([true, true, true, false])
+})
+
 test('a job that is over as it begins is not among those that run', async () => {
   const { participant, worker, submit } = setUpWorker({ A() {} })
   participant.runStep = () => {

@@ -21,6 +21,8 @@ export interface WorkerOptions {
   readonly leaseMs: number
   readonly pollMs: number
   readonly drainMs: number
+  /** To be told after each claim whether there is more than it asked for. */
+  onBacklog?(isThere: boolean): void
 }
 
 /** A place for one job in this process, taken before the job is known to be committed. */
@@ -153,6 +155,7 @@ export class Worker {
           // Behind a backlog nobody looked ahead, so its end is followed by one more look.
           const again = backlog || found === limit
           backlog = found === limit
+          this.#options.onBacklog?.(backlog)
           waitMs = again ? 0 : Math.min(pollMs, Math.max(nextInMs ?? pollMs, shortestWaitMs))
           if (backlog && this.#slots.free >= this.#batch) continue
         } catch (error) {

@@ -1,10 +1,13 @@
-import { createStepping, defineStep } from '@stepping/core'
+import { createStepping, defineStep, unchecked } from '@stepping/core'
+import type { Stepping } from '@stepping/core'
 import { mongoJobStore, selfTm } from '@stepping/self-tm'
 import { startMongo } from '@stepping/test-support'
 import { MongoClient } from 'mongodb'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { mongo } from '../../adapter-mongo/src/index.ts'
+import type { MongoDatabase } from '../../adapter-mongo/src/index.ts'
 import { useMongo } from './mongo-store.ts'
+import { pause } from './work.ts'
 
 const { open } = useMongo()
 
@@ -72,6 +75,59 @@ test('the only connection of a client is left to what has to be done', async () 
   }
   await done.promise
 }, 10_000)
+
+test('a process that works at a backlog has no stream, and hears of jobs again once that is done', async () => {
+  const { url, prefix } = await open()
+  const client = new MongoClient(url, { monitorCommands: true })
+  const other = new MongoClient(url)
+  onTestFinished(async () => void (await Promise.all([client.close(), other.close()])))
+  const streams = { opened: 0, ended: 0 }
+  client.on('commandStarted', ({ commandName, command }) => {
+    if (commandName === 'aggregate' && command['pipeline'][0]?.$changeStream) streams.opened++
+    if (commandName === 'killCursors') streams.ended++
+  })
+  const seen = new Map<number, PromiseWithResolvers<void>>()
+  const done = (job: number): PromiseWithResolvers<void> => {
+    if (!seen.has(job)) seen.set(job, Promise.withResolvers())
+    return seen.get(job)!
+  }
+  const work = defineStep({
+    name: 'Work',
+    args: unchecked<{ job: number }>(),
+    async run({ args: { job } }) {
+      await pause(20)
+      done(job).resolve()
+    },
+  })
+  const [there, here] = [other, client].map((each) =>
+    mongo(each.db(), { name: 'orders', prefix }),
+  ) as [MongoDatabase, MongoDatabase]
+  const steppingOver = (database: MongoDatabase, execute: boolean): Stepping =>
+    createStepping({
+      app: 'shop',
+      // What is found is found because of what was heard.
+      tm: selfTm({ database, concurrency: 2, pollMs: 600_000 }),
+      databases: [database],
+      steps: [work],
+      execute,
+    })
+  const adding = steppingOver(there, false)
+  const working = steppingOver(here, true)
+  onTestFinished(async () => void (await Promise.all([adding.close(), working.close()])))
+  const add = (job: number): Promise<void> =>
+    adding.transaction(there, async (_session, added) => {
+      added.addStep(work, { job })
+    })
+  await adding.start()
+  for (let job = 0; job < 100; job++) await add(job)
+  await working.start()
+  await done(70).promise
+  expect(streams).toEqual({ opened: 1, ended: 1 })
+  await done(99).promise
+  await add(100)
+  await done(100).promise
+  expect(streams).toEqual({ opened: 2, ended: 1 })
+})
 
 test('a stream that cannot go on says so, once, and another one can be opened', async () => {
   await using server = await startMongo()

@@ -26,7 +26,7 @@ export interface WorkerParts {
 }
 
 export interface WorkerSetUp extends Partial<
-  Pick<WorkerOptions, 'concurrency' | 'owner' | 'drainMs'>
+  Pick<WorkerOptions, 'concurrency' | 'owner' | 'drainMs' | 'onBacklog'>
 > {
   readonly replaced?: Partial<JobStore>
   /** Another worker's, to share its jobs. */

@@ -72,6 +72,8 @@ export interface JobStore extends JobLedger {
   notify?(app: string): Promise<void>
   /** Calls back at other processes' `notify` until closed. */
   listen?(app: string, onNotify: () => void, onLost: () => void): Promise<() => Promise<void>>
+  /** While somebody listens each write takes the store longer: a process with a backlog does without. */
+  readonly listeningCosts?: boolean
 }
 
 /** What people and the cleaner need of a store. */

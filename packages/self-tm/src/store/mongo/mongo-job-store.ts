@@ -61,6 +61,8 @@ export function mongoJobStore(
 class MongoJobStore implements JobStore {
   readonly database: AnyMongoDatabase
   readonly listen?: NonNullable<JobStore['listen']>
+  /** A change stream is woken by each write to the replica set: it takes the server as long as a claim and an ending. */
+  readonly listeningCosts = true
   readonly #job: string
   readonly #wake: string
   readonly #samePlace = new WeakMap<AnyMongoDatabase, boolean>()

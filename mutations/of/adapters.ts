@@ -63,15 +63,35 @@ export const adapters: readonly Mutation[] = [
   },
   {
     name: 'BEGIN is answered before the statement that it is sent with',
-    file: 'packages/adapter-pg/src/together.ts',
-    from: 'endWith(query, (wire) => wire.execute({}))',
-    to: `endWith(query, (wire) => {
+    file: 'packages/adapter-pg/src/begin-together.ts',
+    from: 'plain(begin, prepare), (wire) => wire.execute({}))',
+    to: `plain(begin, prepare), (wire) => {
     wire.execute({})
     wire.sync()
   })`,
     test: {
       file: 'packages/adapter-pg/test/together.test.ts',
       name: 'a BEGIN that is refused > with pipeline: true, has nothing of its work stored',
+    },
+  },
+  {
+    name: 'a statement that was to travel with a COMMIT travels with that of the next transaction',
+    file: 'packages/sql/src/node-postgres/commit-together.ts',
+    from: 'const isMine = client.release === release',
+    to: 'const isMine = true as boolean',
+    test: {
+      file: 'packages/adapter-drizzle/test/together.test.ts',
+      name: 'a COMMIT that never came takes no statement into the next transaction on its client',
+    },
+  },
+  {
+    name: 'a COMMIT that is refused below Drizzle is told of as a job’s refusal',
+    file: 'packages/adapter-drizzle/src/drizzle-postgres.ts',
+    from: `ended === 'ROLLBACK' && errorCode(error) !== '25P02'`,
+    to: `errorCode(error) !== '25P02'`,
+    test: {
+      file: 'packages/adapter-drizzle/test/together.test.ts',
+      name: 'does not explain what the COMMIT was refused for',
     },
   },
   {

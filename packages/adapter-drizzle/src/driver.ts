@@ -83,6 +83,8 @@ export interface DriverHandle {
 export interface CommitWatch extends Required<Pick<DbContext, 'provedCommit'>> {
   /** This library's statement has just been answered. */
   sent(): void
+  /** Has the statement go out together with COMMIT, where the driver can: it commits only if that succeeds. */
+  sendLast?(statement: Statement): void
   /** The last thing before the COMMIT. It waits for no answer. */
   beforeCommit?(): Promise<void>
   /** The transaction is over. @returns what the server answered to COMMIT, if that shows. */

@@ -122,8 +122,9 @@ function drizzleDriver<
         assertCommitted(await progress.watch?.end())
         return value
       } catch (error) {
-        void progress.watch?.end()
-        throw errorOf(progress, error)
+        const ended = progress.watch?.end()
+        // Of a driver that sends nothing together the end need not be waited for.
+        throw errorOf(progress, error, progress.explain && (await ended))
       } finally {
         progress.over = true
       }
@@ -156,6 +157,14 @@ function drizzleDriver<
           if (why !== undefined) throw unusable(why)
         },
         ...(watch && { provedCommit: () => watch.provedCommit() }),
+        ...(watch?.sendLast && {
+          async executeLast(statement, explain) {
+            assertOpen()
+            if (progress!.explain) throw unusable('it has its last statement already')
+            progress!.explain = explain
+            watch.sendLast!(statement)
+          },
+        }),
       } satisfies BoundTransaction
     },
     ...(driver.place && { place: driver.place }),
@@ -207,6 +216,8 @@ interface Progress {
   watch?: CommitWatch | undefined
   /** By the user's work. */
   thrown?: unknown
+  /** Of the statement that is sent with COMMIT. */
+  explain?: (error: unknown) => unknown
   /** Drizzle's transaction has settled, though its callback may go on. */
   over: boolean
 }
@@ -220,9 +231,17 @@ async function never(): Promise<never> {
   return await new Promise<never>(() => {})
 }
 
-function errorOf({ phase, thrown }: Progress, error: unknown): unknown {
+function errorOf(
+  { phase, thrown, explain }: Progress,
+  error: unknown,
+  ended: string | undefined,
+): unknown {
   if (phase === 'beginning') return withoutQuery(error)
-  if (phase === 'committing') return afterCommitWasSent(error)
+  if (phase === 'committing') {
+    // Refused was the statement, and not the COMMIT. What failed before it is not for it to explain.
+    const isOfLast = ended === 'ROLLBACK' && errorCode(error) !== '25P02'
+    return explain && isOfLast ? explain(withoutQuery(error)) : afterCommitWasSent(error)
+  }
   // Where not even the roll-back gets through, Drizzle throws the error of that.
   return (error as { query?: unknown }).query === 'rollback' ? thrown : error
 }

@@ -3,6 +3,7 @@ import {
   connectBeside,
   describeAddress,
   execute,
+  joinCommit,
   listen,
   surviveLostConnections,
   watchTransaction,
@@ -13,6 +14,7 @@ import type {
   PooledPgClient,
   PrepareOption,
 } from '@stepping/sql/node-postgres'
+import type { Statement } from '@stepping/sql'
 import { over } from './driver.ts'
 import type { DrizzleDriver } from './driver.ts'
 
@@ -52,9 +54,15 @@ export function nodePostgres(client: unknown, { prepare = false }: PrepareOption
         watch() {
           const watch = watchTransaction(connection)
           let proved: (() => boolean) | undefined
+          let last: Statement | undefined
           return {
             sent: () => void (proved = watch.sent()),
+            sendLast: (statement) => void (last = statement),
             provedCommit: () => proved?.() === true,
+            // Not before: what the app sends until then is no COMMIT of Drizzle's.
+            async beforeCommit() {
+              if (last) proved = joinCommit(connection, last, prepare, watch)
+            },
             end: async () => watch.ended(),
           }
         },

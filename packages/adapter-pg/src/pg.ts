@@ -18,18 +18,16 @@ import type {
 } from '@stepping/sql'
 import {
   assertCommitted,
+  commitTogether,
   connectBeside,
   describeAddress,
   execute,
   listen,
-  namedQuery,
-  statementName,
   surviveLoss,
   surviveLostConnections,
   watchTransaction,
 } from '@stepping/sql/node-postgres'
 import type {
-  NamedQuery,
   PgAddress,
   PgClient,
   PgPool,
@@ -37,9 +35,9 @@ import type {
   TransactionWatch,
 } from '@stepping/sql/node-postgres'
 import type { Pool, PoolClient } from 'pg'
+import { beginTogether, canBeginTogether } from './begin-together.ts'
 import { begin } from './begin.ts'
 import type { PgTransactionOptions } from './begin.ts'
-import { beginTogether, canBeginTogether, commitTogether } from './together.ts'
 
 export type PgOptions = SchemaOptions & PrepareOption
 
@@ -116,7 +114,7 @@ function pgDriver(
       try {
         const text = begin(transactionOptions)
         const together = canBeginTogether(client)
-        if (together) refusal = beginTogether(client, plain(text, prepare))
+        if (together) refusal = beginTogether(client, text, prepare)
         else await client.query(text)
         transaction = transactionOn(client, true, !together)
         const value = await work(client)
@@ -213,11 +211,6 @@ function assertStatus(client: PgClient, opened = false): void {
   throw transactionUnusable("none is open on this client: await client.query('begin') first")
 }
 
-/** Without values. */
-function plain(text: string, prepare: boolean): NamedQuery {
-  return prepare ? { text, values: [], name: statementName(text) } : { text, values: [] }
-}
-
 async function commit(
   client: PoolClient,
   transaction: Transaction,
@@ -244,7 +237,7 @@ async function sendCommit(
 ): Promise<void> {
   const { watch, last } = transaction
   if (last) {
-    await commitTogether(client, namedQuery(last.statement, prepare), plain('commit', prepare))
+    await commitTogether(client, last.statement, prepare)
     transaction.proved = watch.ended() === 'COMMIT'
     if (transaction.proved) return
   }

@@ -8,13 +8,14 @@ export type {
   PgPool,
   PooledPgClient,
 } from './client.ts'
-export { execute, namedQuery } from './execute.ts'
+export { commitTogether, joinCommit } from './commit-together.ts'
+export { execute } from './execute.ts'
 export type { PrepareOption } from './execute.ts'
 export { connectBeside, listen } from './listen.ts'
 export { surviveLoss, surviveLostConnections } from './lost-connections.ts'
 export { assertCommitted } from './outcome.ts'
-export { newQuery } from './query.ts'
-export type { NamedQuery, PgQuery, PgQueryable } from './query.ts'
-export { statementName } from './statement-name.ts'
+export type { PgQuery, PgQueryable } from './query.ts'
 export { watchTransaction } from './transaction-watch.ts'
 export type { TransactionWatch } from './transaction-watch.ts'
+export { plain, submit, wireOf, wireQuery } from './wire.ts'
+export type { Wire, WireQuery } from './wire.ts'

@@ -75,13 +75,23 @@ export const adapters: readonly Mutation[] = [
     },
   },
   {
-    name: 'a statement that was to travel with a COMMIT travels with that of the next transaction',
+    name: 'a job is inserted after what nobody awaited has ended its transaction',
     file: 'packages/sql/src/node-postgres/commit-together.ts',
-    from: 'const isMine = client.release === release',
-    to: 'const isMine = true as boolean',
+    from: 'if (isBusy(client)) await answered(client)',
+    to: '',
     test: {
       file: 'packages/adapter-drizzle/test/together.test.ts',
-      name: 'a COMMIT that never came takes no statement into the next transaction on its client',
+      name: 'is not stored after a rollback that nobody awaited',
+    },
+  },
+  {
+    name: 'a transaction whose job was not sent resolves, as somebody had committed it',
+    file: 'packages/adapter-pg/src/pg.ts',
+    from: 'if (isSteppingError(error)) throw error',
+    to: '',
+    test: {
+      file: 'packages/adapter-pg/test/together.test.ts',
+      name: 'is not stored after a commit that nobody awaited',
     },
   },
   {

@@ -283,6 +283,16 @@ export const jobStores: readonly Mutation[] = [
     },
   },
   {
+    name: 'a stream that was ended, and the next one, take both connections of a client',
+    file: 'packages/self-tm/src/store/mongo/mongo-job-store.ts',
+    from: ' && database.maxPoolSize >= smallestPool',
+    to: '',
+    test: {
+      file: 'packages/self-tm/test/mongo-listen.test.ts',
+      name: 'with few connections the stream goes on',
+    },
+  },
+  {
     name: 'a lease makes its row grow',
     file: 'packages/self-tm/src/store/mysql/migrations.ts',
     from: ' row_format=redundant',

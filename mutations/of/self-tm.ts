@@ -124,6 +124,16 @@ export const selfTm: readonly Mutation[] = [
     },
   },
   {
+    name: 'a process listens twice after a backlog',
+    file: 'packages/self-tm/src/listener.ts',
+    from: 'if (this.#isOff || this.#stop) return',
+    to: 'if (this.#isOff) return',
+    test: {
+      file: 'packages/self-tm/src/listener.test.ts',
+      name: 'a connection that fails to open until the backlog is gone is opened again once',
+    },
+  },
+  {
     name: 'a connection that does not end keeps a process from listening again',
     file: 'packages/self-tm/src/listener.ts',
     from: 'if (stop) await endsWithin(stop(), closeMs)',

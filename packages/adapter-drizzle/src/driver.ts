@@ -67,7 +67,7 @@ interface DriverOf {
 
 /** The connection inside Drizzle's session of a transaction, or else its pool. Drizzle's types keep it internal. */
 export interface DriverSession {
-  readonly client: unknown
+  client: unknown
 }
 
 export interface DriverHandle {

@@ -1,4 +1,4 @@
-import { SteppingError } from '@stepping/core'
+import { isSteppingError, SteppingError } from '@stepping/core'
 import { errorCode, overInCallback, postgres, sqlDatabase } from '@stepping/sql'
 import type {
   BoundTransaction,
@@ -238,6 +238,8 @@ function errorOf(
 ): unknown {
   if (phase === 'beginning') return withoutQuery(error)
   if (phase === 'committing') {
+    // The statement was not sent: something else had ended the transaction.
+    if (isSteppingError(withoutQuery(error))) return withoutQuery(error)
     // Refused was the statement, and not the COMMIT. What failed before it is not for it to explain.
     const isOfLast = ended === 'ROLLBACK' && errorCode(error) !== '25P02'
     return explain && isOfLast ? explain(withoutQuery(error)) : afterCommitWasSent(error)

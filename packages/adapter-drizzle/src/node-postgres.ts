@@ -1,9 +1,9 @@
 import { SteppingError } from '@stepping/core'
 import {
+  commitTogether,
   connectBeside,
   describeAddress,
   execute,
-  joinCommit,
   listen,
   surviveLostConnections,
   watchTransaction,
@@ -61,7 +61,13 @@ export function nodePostgres(client: unknown, { prepare = false }: PrepareOption
             provedCommit: () => proved?.() === true,
             // Not before: what the app sends until then is no COMMIT of Drizzle's.
             async beforeCommit() {
-              if (last) proved = joinCommit(connection, last, prepare, watch)
+              if (!last) return
+              const statement = last
+              session.client = withCommit(connection, async () => {
+                const together = await commitTogether(connection, statement, prepare, watch)
+                proved = () => together
+                return together
+              })
             },
             end: async () => watch.ended(),
           }
@@ -73,6 +79,24 @@ export function nodePostgres(client: unknown, { prepare = false }: PrepareOption
     listen: async (channel, onNotify, onLost) =>
       await listen(await connectBeside(pool), channel, onNotify, onLost),
   }
+}
+
+/**
+ * The client for Drizzle's session from now on, which sends the COMMIT of Drizzle in another way. Nothing is done to the client
+ * itself, which others use after it.
+ *
+ * @param commit Resolves with whether one was sent.
+ */
+function withCommit(connection: PooledPgClient, commit: () => Promise<boolean>): PooledPgClient {
+  type Query = (query: { readonly text?: string }, ...rest: unknown[]) => unknown
+  const asItIs = (connection.query as Query).bind(connection)
+  let isCommitted = false
+  const query: Query = async (...args) => {
+    if (args[0].text !== 'commit' || isCommitted) return await asItIs(...args)
+    isCommitted = true
+    return (await commit()) ? undefined : await asItIs(...args)
+  }
+  return Object.create(connection, { query: { value: query } }) as PooledPgClient
 }
 
 /**

@@ -1,10 +1,9 @@
-import { joinCommit, watchTransaction } from '@stepping/sql/node-postgres'
-import type { PooledPgClient } from '@stepping/sql/node-postgres'
 import { sql as statement } from '@stepping/sql'
 import type { SqlContext } from '@stepping/sql'
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { Client, Pool } from 'pg'
+import type { PoolClient } from 'pg'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { drizzlePostgres } from '../src/index.ts'
 import { nodePostgres, waitingForLock } from './harness.ts'
@@ -113,6 +112,17 @@ describe.each([
     expect(await h.skus()).not.toContain('unawaited')
   })
 
+  test.each(['rollback', 'commit'])('is not stored after a %s that nobody awaited', async (end) => {
+    const ended = placed(`after ${end}`, async (tx) => {
+      tx.execute(sql.raw(end)).catch(() => {})
+      await Promise.resolve() // Drizzle sends it only now
+    })
+    await expect(ended).rejects.toMatchObject({
+      code: 'TRANSACTION_UNUSABLE',
+    })
+    expect(await h.skus()).not.toContain(`after ${end}`)
+  })
+
   test('is the only one of its transaction', async () => {
     const twice = placed('second', async (tx) => {
       await database.context(tx).executeLast!(insertion('first'), () => explained)
@@ -145,16 +155,44 @@ async function holdOrders(sku: string): Promise<void> {
     deferrable initially deferred for each row execute function hold('${sku}')`)
 }
 
-test('a COMMIT that never came takes no statement into the next transaction on its client', async () => {
+test('a client is given back as it was', async () => {
   const pool = new Pool({ connectionString: h.url!, max: 1 })
   onTestFinished(() => pool.end())
-  const first = await pool.connect()
-  await first.query('begin')
-  const client = first as unknown as PooledPgClient
-  joinCommit(client, insertion('stray'), false, watchTransaction(client))
-  await first.query('rollback')
-  first.release()
-  const db = drizzle(pool, { schema })
-  await db.transaction(async (tx) => await tx.insert(orders).values({ sku: 'of the next one' }))
-  expect(await h.skus()).toEqual(['of the next one'])
+  const database = drizzlePostgres(drizzle(pool, { schema }), { name: 'orders' })
+  await database.transaction(async (tx) => {
+    await database.context(tx).executeLast!(insertion('of its own'), () => explained)
+  })
+  const client = await pool.connect()
+  expect(Object.hasOwn(client, 'query')).toBe(false)
+  client.release()
+  await drizzle(pool, { schema }).transaction((tx) =>
+    tx.insert(orders).values({ sku: 'of the next one' }),
+  )
+  expect(await h.skus()).toEqual(['of its own', 'of the next one'])
+})
+
+test('a pool may hand out something around its clients', async () => {
+  const pool = new Pool({ connectionString: h.url!, max: 1 })
+  onTestFinished(() => pool.end())
+  const traced: unknown[] = []
+  const connect = pool.connect.bind(pool) as () => Promise<PoolClient>
+  pool.connect = (async () => {
+    const client = await connect()
+    return new Proxy(client, {
+      get(target, name) {
+        if (name !== 'query') return Reflect.get(target, name) as unknown
+        return (...args: Parameters<PoolClient['query']>) => {
+          traced.push(args[0])
+          return target.query(...args)
+        }
+      },
+    })
+  }) as Pool['connect']
+  const database = drizzlePostgres(drizzle(pool, { schema }), { name: 'orders' })
+  await database.identity()
+  await database.transaction(async (tx) => {
+    await database.context(tx).executeLast!(insertion('traced'), () => explained)
+  })
+  expect(await h.skus()).toContain('traced')
+  expect(traced.length).toBeGreaterThanOrEqual(2)
 })

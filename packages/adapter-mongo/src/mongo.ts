@@ -81,6 +81,8 @@ export interface AnyMongoDatabase extends AnyDatabase {
     onChange: () => void,
     onLost: () => void,
   ) => Promise<() => Promise<void>>
+  /** Of its client: so many commands can be under way. Infinity where it has no limit. */
+  readonly maxPoolSize: number
   /** The server's code in an error. */
   readonly errorCode: (error: unknown) => number | undefined
 }
@@ -123,6 +125,7 @@ class DriverDatabase implements MongoDatabase {
   readonly barrier: Barrier
   readonly once: OnceRows
   readonly watch?: NonNullable<AnyMongoDatabase['watch']>
+  readonly maxPoolSize: number
   readonly #db: Db
   readonly #client: MongoClient
   readonly #transactions: Transactions
@@ -144,7 +147,8 @@ class DriverDatabase implements MongoDatabase {
       alone: (work) => this.#reach(() => this.#alone(work)),
     })
     this.once = mongoOnce(this.collections)
-    if (this.#client.options.maxPoolSize !== 1) this.watch = (...what) => watch(db, ...what)
+    this.maxPoolSize = this.#client.options.maxPoolSize || Infinity
+    if (this.maxPoolSize > 1) this.watch = (...what) => watch(db, ...what)
   }
 
   readonly run: Execute = async (command) =>

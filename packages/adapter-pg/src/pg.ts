@@ -1,4 +1,4 @@
-import { assertDatabaseName, printKind, SteppingError } from '@stepping/core'
+import { assertDatabaseName, isSteppingError, printKind, SteppingError } from '@stepping/core'
 import {
   errorCode,
   overInCallback,
@@ -223,6 +223,8 @@ async function commit(
   )
   // The state that the server is in comes after its error: with the answer to this it is known.
   if (error !== undefined) await client.query('rollback').catch(() => {})
+  // What ended the transaction before was answered with COMMIT, too, maybe.
+  if (isSteppingError(error)) throw error
   const { watch, last } = transaction
   // Refused was the statement, and not the COMMIT. What failed before it is not for it to explain.
   const isOfLast = last && watch.ended() === 'ROLLBACK' && errorCode(error) !== '25P02'
@@ -237,8 +239,7 @@ async function sendCommit(
 ): Promise<void> {
   const { watch, last } = transaction
   if (last) {
-    await commitTogether(client, last.statement, prepare)
-    transaction.proved = watch.ended() === 'COMMIT'
+    transaction.proved = await commitTogether(client, last.statement, prepare, watch)
     if (transaction.proved) return
   }
   await client.query('commit')

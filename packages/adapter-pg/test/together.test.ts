@@ -78,6 +78,14 @@ describe.each([
     expect(await h.skus()).not.toContain('unawaited')
   })
 
+  test.each(['rollback', 'commit'])('is not stored after a %s that nobody awaited', async (end) => {
+    const ended = placed(`after ${end}`, async (client) => {
+      client.query(end).catch(() => {})
+    })
+    await expect(ended).rejects.toMatchObject({ code: 'TRANSACTION_UNUSABLE' })
+    expect(await h.skus()).not.toContain(`after ${end}`)
+  })
+
   test('leaves the outcome unknown when the connection is lost meanwhile', async () => {
     const wide = await openForTest({ url: h.url, prepare, pool: { max: 2, pipeline } })
     const held = await holdCommit(wide, 'held')

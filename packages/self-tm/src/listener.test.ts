@@ -149,6 +149,15 @@ describe('with a backlog', () => {
     expect(stop).not.toHaveBeenCalled()
   })
 
+  test('that it is told of now and then only, it goes on listening', async () => {
+    const { listener } = setUp(listen, true)
+    for (let time = 0; time < 10; time++) {
+      listener.backlog(true)
+      await vi.advanceTimersByTimeAsync(5_000)
+    }
+    expect(stop).not.toHaveBeenCalled()
+  })
+
   test('that is gone it listens again, and has somebody look', async () => {
     const { listener, heard } = setUp(listen, true)
     await backlogFor(listener, 200)
@@ -180,6 +189,21 @@ describe('with a backlog', () => {
     listener.backlog(false)
     await vi.advanceTimersByTimeAsync(0)
     expect(listen).toHaveBeenCalledTimes(2)
+  })
+
+  test('a connection that fails to open until the backlog is gone is opened again once', async () => {
+    const opened = Promise.withResolvers<() => Promise<void>>()
+    const { listener } = setUp(
+      listen.mockImplementationOnce(() => opened.promise),
+      true,
+    )
+    await backlogFor(listener, 200)
+    listener.backlog(false)
+    opened.reject(new Error('lost before it listened'))
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(listen).toHaveBeenCalledTimes(2)
+    await listener.close()
+    expect(stop).toHaveBeenCalledOnce()
   })
 
   test('it listens again also where the old connection does not end', async () => {

@@ -8,8 +8,13 @@ const againMs = 2_000
 /** A connection whose other end vanished does not end by itself; nothing depends on its end. */
 const closeMs = 1_000
 
-/** A backlog that lasts for less is not worth a connection that is opened anew, in milliseconds. */
+/**
+ * A backlog that lasts for less is not worth a connection that is opened anew, in milliseconds. And one that is told of
+ * less often than that takes few writes.
+ */
 const lastingMs = 200
+
+const none = { sinceMs: -Infinity, untilMs: -Infinity }
 
 /**
  * Hears of jobs that other processes added, and listens again when the connection is lost. With a backlog there is
@@ -20,7 +25,8 @@ export class Listener {
   readonly #app: string
   readonly #onNotify: () => void
   #closed = false
-  #backlogSinceMs: number | undefined
+  /** When the backlog was told of first, and last. */
+  #backlog = none
   #resting = false
   #timer: NodeJS.Timeout | undefined
   #stop: (() => Promise<void>) | undefined
@@ -36,13 +42,15 @@ export class Listener {
   /** To be told again and again while there is one. */
   backlog(isThere: boolean): void {
     if (!this.#store.listeningCosts) return
+    const nowMs = monotonicMs()
     if (!isThere) {
-      this.#backlogSinceMs = undefined
+      this.#backlog = none
       if (this.#resting) this.#resume()
       return
     }
-    this.#backlogSinceMs ??= monotonicMs()
-    if (!this.#resting && monotonicMs() - this.#backlogSinceMs >= lastingMs) this.#rest()
+    const goesOn = nowMs - this.#backlog.untilMs <= lastingMs
+    this.#backlog = { sinceMs: goesOn ? this.#backlog.sinceMs : nowMs, untilMs: nowMs }
+    if (!this.#resting && nowMs - this.#backlog.sinceMs >= lastingMs) this.#rest()
   }
 
   async close(): Promise<void> {
@@ -74,7 +82,7 @@ export class Listener {
   }
 
   async #open(): Promise<void> {
-    if (this.#isOff) return
+    if (this.#isOff || this.#stop) return
     try {
       this.#stop = await this.#store.listen?.(this.#app, this.#onNotify, () => this.#later())
       // What was added between the last look and now was not heard.
@@ -90,7 +98,7 @@ export class Listener {
     // A connection lost while it opens is told of twice; two tries would leave one open for ever.
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
-      this.#opening = this.#open()
+      this.#opening = this.#opening.then(() => this.#open())
     }, againMs)
   }
 

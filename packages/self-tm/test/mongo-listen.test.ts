@@ -129,6 +129,19 @@ test('a process that works at a backlog has no stream, and hears of jobs again o
   expect(streams).toEqual({ opened: 2, ended: 1 })
 })
 
+test('with few connections the stream goes on: one that was ended keeps its own until the next write', async () => {
+  const { url, prefix } = await open()
+  const endsItWith = async (maxPoolSize: number): Promise<unknown> => {
+    const client = new MongoClient(url, { maxPoolSize })
+    onTestFinished(() => client.close())
+    return mongoJobStore(mongo(client.db(), { name: 'orders', prefix })).listeningCosts
+  }
+  expect(await endsItWith(1)).toBe(false)
+  expect(await endsItWith(4)).toBe(false)
+  expect(await endsItWith(5)).toBe(true)
+  expect(await endsItWith(0)).toBe(true)
+})
+
 test('a stream that cannot go on says so, once, and another one can be opened', async () => {
   await using server = await startMongo()
   const client = new MongoClient(`${server.url}&serverSelectionTimeoutMS=500`)

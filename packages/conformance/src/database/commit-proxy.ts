@@ -12,6 +12,9 @@ export interface CommitProxy {
 /** Not in `synchronous_commit`, but in `COMMIT`, and in MongoDB's `commitTransaction`. */
 const commit = /\bcommit(transaction)?\b/i
 
+/** One that is prepared on PostgreSQL: from then on its connection sends the name alone. */
+const preparedCommit = /(\w+)\0commit\0/i
+
 /**
  * Stands between a client and its server, without TLS, and cuts the connection that sends the next
  * COMMIT: before it gets to the server, or when the server's answer comes back.
@@ -40,8 +43,12 @@ export async function commitProxy(server: { host: string; port: number }): Promi
       socket.on('error', cut)
     }
     let losesAnswer = false
+    let name: string | undefined
     client.on('data', (request: Buffer) => {
-      if (armed !== undefined && commit.test(request.toString('latin1'))) {
+      const text = request.toString('latin1')
+      name = preparedCommit.exec(text)?.[1] ?? name
+      const commits = commit.test(text) || (name !== undefined && text.includes(name))
+      if (armed !== undefined && commits) {
         losesAnswer = armed === 'answer'
         armed = undefined
         if (!losesAnswer) return cut()

@@ -18,6 +18,17 @@ export function describeLostCommits<Tx>(test: DatabaseCases<Tx>): void {
     )
 
     test(
+      `a COMMIT whose ${part} is lost on a connection that had one before leaves the outcome to the barrier`,
+      ['loseCommit'],
+      async (scene) => {
+        const key = await scene.newKey()
+        // It may be prepared by then.
+        await scene.database.transaction((tx) => scene.insert(tx, key, { last: true }))
+        await loseCommit(scene, part, true, 'after another one')
+      },
+    )
+
+    test(
       `a commit by hand whose ${part} is lost leaves the outcome to the barrier`,
       ['begin', 'loseCommit'],
       async (scene) => {
@@ -56,9 +67,10 @@ async function loseCommit<Tx>(
   scene: Scene<Tx>,
   part: 'request' | 'answer',
   last: boolean,
+  when = 'by itself',
 ): Promise<void> {
   const key = await scene.newKey()
-  const text = `lost ${part}, last: ${last}`
+  const text = `lost ${part}, last: ${last}, ${when}`
   const ended = await scene.database
     .transaction(async (tx) => {
       await scene.opened.write(tx, text)

@@ -1,9 +1,9 @@
 import type { Statement } from '../statement.ts'
-import type { PooledPgClient } from './client.ts'
+import { overInCallback, transactionUnusable } from '../transaction-errors.ts'
 import { namedQuery } from './execute.ts'
 import type { PgQueryable } from './query.ts'
 import type { TransactionWatch } from './transaction-watch.ts'
-import { plain, submit, wireOf, wireQuery } from './wire.ts'
+import { isBusy, plain, submit, wireOf, wireQuery } from './wire.ts'
 import type { Wire } from './wire.ts'
 
 /** Connections that have prepared their COMMIT. */
@@ -11,13 +11,20 @@ const hasCommit = new WeakSet<Wire>()
 
 /**
  * Sends a statement and COMMIT in one go. If the statement fails the server skips the COMMIT, and the
- * transaction is still there to be rolled back. Whether it committed is for the caller to see.
+ * transaction is still there to be rolled back.
+ *
+ * @returns whether the server answered COMMIT directly after the statement. If not, none may have been sent.
+ * @throws SteppingError `TRANSACTION_UNUSABLE` when the transaction is over: both would be one of their own.
  */
 export async function commitTogether(
   client: PgQueryable,
   statement: Statement,
   prepare: boolean,
-): Promise<void> {
+  watch: TransactionWatch,
+): Promise<boolean> {
+  // What nobody awaited may end the transaction.
+  if (isBusy(client)) await answered(client)
+  if (watch.ended() !== undefined) throw transactionUnusable(overInCallback)
   const commit = plain('commit', prepare)
   const connection = wireOf(client)
   const query = wireQuery(client, namedQuery(statement, prepare), (wire) => {
@@ -31,42 +38,27 @@ export async function commitTogether(
     wire.execute({})
     wire.sync()
   })
+  let committed = false
+  const complete = query.handleCommandComplete.bind(query)
+  query.handleCommandComplete = (message, wire) => {
+    committed = message.text === 'COMMIT'
+    complete(message, wire)
+  }
   await new Promise<void>((resolve, reject) => {
     query.callback = (error) => (error ? reject(error) : resolve())
     submit(client, query)
   })
   // Only now: after a statement that failed it was not read.
-  if (commit.name) hasCommit.add(connection)
+  if (commit.name && committed) hasCommit.add(connection)
+  return committed
 }
 
-/**
- * Sends a statement together with the COMMIT that a library sends next on this client. Everything else that is sent
- * there goes as it is.
- *
- * @returns whether COMMIT was answered directly after the statement.
- */
-export function joinCommit(
-  client: PooledPgClient,
-  statement: Statement,
-  prepare: boolean,
-  watch: TransactionWatch,
-): () => boolean {
-  const { release } = client
-  const sending = client as unknown as { query: (...args: readonly unknown[]) => unknown }
-  const asItIs = sending.query
-  let joined = false
-  sending.query = (...args) => {
-    const isCommit = (args[0] as { text?: unknown } | undefined)?.text === 'commit'
-    // Given back, the client is somebody else's.
-    const isMine = client.release === release
-    if (isCommit || !isMine) sending.query = asItIs
-    return isCommit && isMine ? sendJoined(args) : Reflect.apply(asItIs, client, args)
-  }
-  return () => joined
-
-  async function sendJoined(commit: readonly unknown[]): Promise<unknown> {
-    await commitTogether(client, statement, prepare)
-    joined = watch.ended() === 'COMMIT'
-    return joined ? undefined : await sending.query(...commit)
-  }
+/** Resolves when all is answered that was sent before. */
+async function answered(client: PgQueryable): Promise<void> {
+  const query = wireQuery(client, plain('select 1', false))
+  await new Promise<void>((resolve) => {
+    // Its error is one of the transaction, which the next statement meets as well.
+    query.callback = () => resolve()
+    submit(client, query)
+  })
 }

@@ -8,7 +8,7 @@ export type {
   PgPool,
   PooledPgClient,
 } from './client.ts'
-export { commitTogether, joinCommit } from './commit-together.ts'
+export { commitTogether } from './commit-together.ts'
 export { execute } from './execute.ts'
 export type { PrepareOption } from './execute.ts'
 export { connectBeside, listen } from './listen.ts'

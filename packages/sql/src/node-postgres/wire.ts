@@ -19,7 +19,7 @@ export interface WireQuery extends PgQuery {
   callback: (error: Error | null) => void
   /** The end of what it sends: its execution, and the sync that has the server answer. */
   _getRows(wire: Wire): void
-  handleCommandComplete(message: object, wire: Wire): void
+  handleCommandComplete(message: { readonly text: string }, wire: Wire): void
   handleError(error: Error, wire: Wire): void
 }
 
@@ -27,13 +27,27 @@ export function wireOf(client: PgQueryable): Wire {
   return (client as unknown as { readonly connection: Wire }).connection
 }
 
+/** Whether something was sent, or is to be, that is not answered yet. */
+export function isBusy(client: PgQueryable): boolean {
+  const { readyForQuery, _queryQueue, _sentQueryQueue } = client as Partial<Queues>
+  return readyForQuery === false || Boolean(_queryQueue?.length || _sentQueryQueue?.length)
+}
+
+/** What a client of node-postgres has to send, and in a pipeline has sent. */
+interface Queues {
+  readonly readyForQuery: boolean
+  readonly _queryQueue: readonly unknown[]
+  readonly _sentQueryQueue: readonly unknown[]
+}
+
 /** @param end Replaces what comes last of what the query sends, after its parameters. */
 export function wireQuery(
   client: PgQueryable,
   query: NamedQuery,
-  end: (wire: Wire) => void,
+  end?: (wire: Wire) => void,
 ): WireQuery {
   const made = newQuery(client, query) as WireQuery
+  if (!end) return made
   // oxlint-disable-next-line no-underscore-dangle -- the one place where node-postgres sends the sync
   made._getRows = end
   return made

@@ -23,6 +23,8 @@ export interface AnyMongoDatabase extends AnyDatabase {
     onChange: () => void,
     onLost: () => void,
   ) => Promise<() => Promise<void>>
+  /** Of its client: so many commands can be under way. Infinity where it has no limit. */
+  readonly maxPoolSize: number
   readonly errorCode: (error: unknown) => number | undefined
 }
 

@@ -58,11 +58,17 @@ export function mongoJobStore(
   return new MongoJobStore(database, options)
 }
 
+/**
+ * A stream that is ended keeps its connection until something is written to the server. With fewer than these it goes
+ * on, lest it and the next one leave none to claims and endings.
+ */
+const smallestPool = 5
+
 class MongoJobStore implements JobStore {
   readonly database: AnyMongoDatabase
   readonly listen?: NonNullable<JobStore['listen']>
   /** A change stream is woken by each write to the replica set: it takes the server as long as a claim and an ending. */
-  readonly listeningCosts = true
+  readonly listeningCosts: boolean
   readonly #job: string
   readonly #wake: string
   readonly #samePlace = new WeakMap<AnyMongoDatabase, boolean>()
@@ -76,6 +82,7 @@ class MongoJobStore implements JobStore {
     this.#historyMs = options.history?.keepMs ?? null
     this.#queryPreparedAfterMs = options.queryPreparedAfterMs ?? 10_000
     const { watch } = database
+    this.listeningCosts = watch !== undefined && database.maxPoolSize >= smallestPool
     if (watch) this.listen = (app, ...callbacks) => watch(this.#wake, app, ...callbacks)
   }
 

@@ -42,13 +42,12 @@ describe('with synchronous_commit off on the server', () => {
 
   test('a job that is stored in a transaction makes its commit wait for the log', async () => {
     const { store, database, commits } = await openWatched(open)
-    const settings = await database.transaction(async (tx) => {
-      const before = await tx.execute(sql`show synchronous_commit`)
+    const before = await database.transaction(async (tx) => {
+      const { rows } = await tx.execute(sql`show synchronous_commit`)
       await store.enlist(database.context(tx), jobOf(['A']))
-      const after = await tx.execute(sql`show synchronous_commit`)
-      return [before, after].map(({ rows }) => rows[0]!['synchronous_commit'])
+      return rows
     })
-    expect(settings).toEqual(['off', 'on'])
+    expect(before).toEqual([{ synchronous_commit: 'off' }])
     expect(await commits()).toEqual(['on'])
   })
 

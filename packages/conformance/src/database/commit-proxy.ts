@@ -12,8 +12,11 @@ export interface CommitProxy {
 /** Not in `synchronous_commit`, but in `COMMIT`, and in MongoDB's `commitTransaction`. */
 const commit = /\bcommit(transaction)?\b/i
 
-/** One that is prepared on PostgreSQL: from then on its connection sends the name alone. */
-const preparedCommit = /(\w+)\0commit\0/i
+/** The name of one that is prepared on PostgreSQL: from then on its connection sends that alone. */
+function preparedCommit(request: string): string | undefined {
+  const at = request.indexOf('\0commit\0')
+  return at === -1 ? undefined : /\w+$/.exec(request.slice(Math.max(0, at - 64), at))?.[0]
+}
 
 /**
  * Stands between a client and its server, without TLS, and cuts the connection that sends the next
@@ -46,7 +49,7 @@ export async function commitProxy(server: { host: string; port: number }): Promi
     let name: string | undefined
     client.on('data', (request: Buffer) => {
       const text = request.toString('latin1')
-      name = preparedCommit.exec(text)?.[1] ?? name
+      name = preparedCommit(text) ?? name
       const commits = commit.test(text) || (name !== undefined && text.includes(name))
       if (armed !== undefined && commits) {
         losesAnswer = armed === 'answer'

@@ -77,7 +77,7 @@ export const adapters: readonly Mutation[] = [
   {
     name: 'a job is inserted after what nobody awaited has ended its transaction',
     file: 'packages/sql/src/node-postgres/commit-together.ts',
-    from: 'if (isBusy(client)) await answered(client)',
+    from: 'if (unanswered(client) > (watch.hasBegun() ? 0 : 1)) await answered(client)',
     to: '',
     test: {
       file: 'packages/adapter-drizzle/test/together.test.ts',
@@ -96,7 +96,7 @@ export const adapters: readonly Mutation[] = [
   },
   {
     name: 'a COMMIT that is refused below Drizzle is told of as a job’s refusal',
-    file: 'packages/adapter-drizzle/src/drizzle-postgres.ts',
+    file: 'packages/sql/src/node-postgres/outcome.ts',
     from: `ended === 'ROLLBACK' && errorCode(error) !== '25P02'`,
     to: `errorCode(error) !== '25P02'`,
     test: {

@@ -8,6 +8,7 @@ import type {
   SqlResult,
   Statement,
 } from '@stepping/sql'
+import { isOfLast } from '@stepping/sql/node-postgres'
 import type { PrepareOption } from '@stepping/sql/node-postgres'
 import type { TablesRelationalConfig } from 'drizzle-orm'
 import type {
@@ -240,9 +241,8 @@ function errorOf(
   if (phase === 'committing') {
     // The statement was not sent: something else had ended the transaction.
     if (isSteppingError(withoutQuery(error))) return withoutQuery(error)
-    // Refused was the statement, and not the COMMIT. What failed before it is not for it to explain.
-    const isOfLast = ended === 'ROLLBACK' && errorCode(error) !== '25P02'
-    return explain && isOfLast ? explain(withoutQuery(error)) : afterCommitWasSent(error)
+    if (explain && isOfLast(error, ended)) return explain(withoutQuery(error))
+    return afterCommitWasSent(error)
   }
   // Where not even the roll-back gets through, Drizzle throws the error of that.
   return (error as { query?: unknown }).query === 'rollback' ? thrown : error

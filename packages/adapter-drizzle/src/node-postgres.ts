@@ -85,15 +85,15 @@ export function nodePostgres(client: unknown, { prepare = false }: PrepareOption
  * The client for Drizzle's session from now on, which sends the COMMIT of Drizzle in another way. Nothing is done to the client
  * itself, which others use after it.
  *
- * @param commit Resolves with whether one was sent.
+ * @param commit Resolves with whether it did; else Drizzle's own goes out.
  */
 function withCommit(connection: PooledPgClient, commit: () => Promise<boolean>): PooledPgClient {
   type Query = (query: { readonly text?: string }, ...rest: unknown[]) => unknown
   const asItIs = (connection.query as Query).bind(connection)
-  let isCommitted = false
+  let isSent = false
   const query: Query = async (...args) => {
-    if (args[0].text !== 'commit' || isCommitted) return await asItIs(...args)
-    isCommitted = true
+    if (args[0].text !== 'commit' || isSent) return await asItIs(...args)
+    isSent = true
     return (await commit()) ? undefined : await asItIs(...args)
   }
   return Object.create(connection, { query: { value: query } }) as PooledPgClient

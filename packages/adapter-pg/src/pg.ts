@@ -1,11 +1,5 @@
 import { assertDatabaseName, isSteppingError, printKind, SteppingError } from '@stepping/core'
-import {
-  errorCode,
-  overInCallback,
-  postgres,
-  sqlDatabase,
-  transactionUnusable,
-} from '@stepping/sql'
+import { overInCallback, postgres, sqlDatabase, transactionUnusable } from '@stepping/sql'
 import type {
   BoundTransaction,
   CommittableSqlContext,
@@ -22,6 +16,7 @@ import {
   connectBeside,
   describeAddress,
   execute,
+  isOfLast,
   listen,
   surviveLoss,
   surviveLostConnections,
@@ -226,9 +221,7 @@ async function commit(
   // What ended the transaction before was answered with COMMIT, too, maybe.
   if (isSteppingError(error)) throw error
   const { watch, last } = transaction
-  // Refused was the statement, and not the COMMIT. What failed before it is not for it to explain.
-  const isOfLast = last && watch.ended() === 'ROLLBACK' && errorCode(error) !== '25P02'
-  if (error !== undefined && isOfLast) throw last.explain(error)
+  if (error !== undefined && last && isOfLast(error, watch.ended())) throw last.explain(error)
   assertCommitted(watch, error)
 }
 

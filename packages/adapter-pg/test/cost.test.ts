@@ -16,6 +16,7 @@ const most = {
   // The job's insert and COMMIT are sent together; in a pipeline BEGIN is, with the business row, too.
   enqueue: { statements: 3, roundTrips: 3, claims: 0, walBytes: 700 },
   enqueueInPipeline: { statements: 3, roundTrips: 2, claims: 0, walBytes: 700 },
+  aloneInPipeline: { statements: 2, roundTrips: 1, claims: 0 },
   // So is the barrier row; the job is prepared before, and submitted after.
   enqueueInTwoPhases: { statements: 5.05, roundTrips: 5.05, claims: 0 },
   enqueueAndRun: { statements: 4, roundTrips: 4, claims: 0, walBytes: 900 },
@@ -69,6 +70,10 @@ async function startApp({
           text: `insert into "cost_${apps}".business values ($1)`,
           values: [job],
         })
+        its.addStep(steps[0], { job })
+      }),
+    enqueueAlone: (job: number) =>
+      stepping.transaction(orders, async (_client, its) => {
         its.addStep(steps[0], { job })
       }),
     async [Symbol.asyncDispose]() {
@@ -153,6 +158,16 @@ test('in a pipeline its transaction takes two round trips', async () => {
     for (let job = 0; job < jobs; job++) await app.enqueue(job)
   })
   expectAtMost(cost, most.enqueueInPipeline)
+})
+
+test('in a pipeline a job alone takes one round trip, with BEGIN and COMMIT', async () => {
+  await using app = await startApp({ execute: false, pipeline: true })
+  await app.stepping.start()
+  await app.enqueueAlone(-1) // reads once which database it is
+  const cost = await costOf(app, async () => {
+    for (let job = 0; job < jobs; job++) await app.enqueueAlone(job)
+  })
+  expectAtMost(cost, most.aloneInPipeline)
 })
 
 test('with its store in another database a job costs a prepare and a submit more', async () => {

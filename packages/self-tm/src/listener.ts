@@ -9,8 +9,8 @@ const againMs = 2_000
 const closeMs = 1_000
 
 /**
- * A backlog that lasts for less is not worth a connection that is opened anew, in milliseconds. And one that is told of
- * less often than that takes few writes.
+ * A backlog that lasts for less is not worth a connection that is opened anew, in milliseconds. Nor is one whose claims are
+ * further apart: there are few writes that listening could make dearer.
  */
 const lastingMs = 200
 

@@ -40,16 +40,21 @@ async function openWatched(
 describe('with synchronous_commit off on the server', () => {
   const { open } = usePostgres(['synchronous_commit = off'])
 
-  test('a job that is stored in a transaction makes its commit wait for the log', async () => {
-    const { store, database, commits } = await openWatched(open)
-    const before = await database.transaction(async (tx) => {
-      const { rows } = await tx.execute(sql`show synchronous_commit`)
-      await store.enlist(database.context(tx), jobOf(['A']))
-      return rows
-    })
-    expect(before).toEqual([{ synchronous_commit: 'off' }])
-    expect(await commits()).toEqual(['on'])
-  })
+  // By hand it is inserted at once, else together with COMMIT.
+  test.each([true, false])(
+    'a job that is stored in a transaction, by hand: %s, makes its commit wait for the log',
+    async (byHand) => {
+      const { store, database, commits } = await openWatched(open)
+      const settings = await database.transaction(async (tx) => {
+        const before = await tx.execute(sql`show synchronous_commit`)
+        await store.enlist(database.context(tx), jobOf(['A'], { byHand }))
+        const after = await tx.execute(sql`show synchronous_commit`)
+        return [before, after].map(({ rows }) => rows[0]!['synchronous_commit'])
+      })
+      expect(settings).toEqual(['off', byHand ? 'on' : 'off'])
+      expect(await commits()).toEqual(['on'])
+    },
+  )
 
   test('prepare and submit wait for it', async () => {
     const { store, commits } = await openWatched(open)

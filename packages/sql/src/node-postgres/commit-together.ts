@@ -3,7 +3,7 @@ import { overInCallback, transactionUnusable } from '../transaction-errors.ts'
 import { namedQuery } from './execute.ts'
 import type { PgQueryable } from './query.ts'
 import type { TransactionWatch } from './transaction-watch.ts'
-import { isBusy, plain, submit, wireOf, wireQuery } from './wire.ts'
+import { plain, submit, unanswered, wireOf, wireQuery } from './wire.ts'
 import type { Wire } from './wire.ts'
 
 /** Connections that have prepared their COMMIT. */
@@ -22,8 +22,8 @@ export async function commitTogether(
   prepare: boolean,
   watch: TransactionWatch,
 ): Promise<boolean> {
-  // What nobody awaited may end the transaction.
-  if (isBusy(client)) await answered(client)
+  // What nobody awaited may end the transaction. Its BEGIN may be sent together with this.
+  if (unanswered(client) > (watch.hasBegun() ? 0 : 1)) await answered(client)
   if (watch.ended() !== undefined) throw transactionUnusable(overInCallback)
   const commit = plain('commit', prepare)
   const connection = wireOf(client)

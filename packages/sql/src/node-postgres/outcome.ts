@@ -19,3 +19,12 @@ export function assertCommitted(watch: TransactionWatch, error?: unknown): void 
   if (answer === undefined) throw outcomeUnknown(error)
   throw transactionRolledBack(answer, error === undefined ? {} : { cause: error })
 }
+
+/**
+ * Of a statement and a COMMIT that were sent together, whether the statement was refused, and neither the COMMIT nor what came before.
+ *
+ * @param ended What the transaction ended with, after it was rolled back.
+ */
+export function isOfLast(error: unknown, ended: string | undefined): boolean {
+  return ended === 'ROLLBACK' && errorCode(error) !== '25P02'
+}

@@ -9,6 +9,8 @@ export interface TransactionWatch {
    * @returns whether the transaction has ended by now with a COMMIT directly after that statement.
    */
   sent(): () => boolean
+  /** Whether its BEGIN was answered. */
+  hasBegun(): boolean
   /**
    * What the server answered to the statement that ended the transaction: `COMMIT`, `ROLLBACK`, or
    * `an error`. Undefined while it is open, and when the answer was lost.
@@ -58,6 +60,7 @@ export function watchTransaction(
       // pipeline more may have been answered before this is called.
       return () => over && last === 'COMMIT' && answers === mine + 1 && pipeline !== true
     },
+    hasBegun: () => begun,
     ended: () => (over ? last : undefined),
   }
 }

@@ -27,10 +27,10 @@ export function wireOf(client: PgQueryable): Wire {
   return (client as unknown as { readonly connection: Wire }).connection
 }
 
-/** Whether something was sent, or is to be, that is not answered yet. */
-export function isBusy(client: PgQueryable): boolean {
-  const { readyForQuery, _queryQueue, _sentQueryQueue } = client as Partial<Queues>
-  return readyForQuery === false || Boolean(_queryQueue?.length || _sentQueryQueue?.length)
+/** How many queries were sent, or are to be, that are not answered yet. */
+export function unanswered(client: PgQueryable): number {
+  const { readyForQuery, _queryQueue = [], _sentQueryQueue = [] } = client as Partial<Queues>
+  return (readyForQuery === false ? 1 : 0) + _queryQueue.length + _sentQueryQueue.length
 }
 
 /** What a client of node-postgres has to send, and in a pipeline has sent. */
@@ -54,7 +54,8 @@ export function wireQuery(
 }
 
 export function submit(client: PgQueryable, query: WireQuery): void {
-  ;(client as { query(query: PgQuery): unknown }).query(query)
+  const sender = client as { query(query: PgQuery): unknown }
+  sender.query(query)
 }
 
 /** A statement without values. */

@@ -77,11 +77,41 @@ export const adapters: readonly Mutation[] = [
   {
     name: 'a job is inserted after what nobody awaited has ended its transaction',
     file: 'packages/sql/src/node-postgres/commit-together.ts',
-    from: 'if (unanswered(client) > (watch.hasBegun() ? 0 : 1)) await answered(client)',
+    from: 'await allAnswered(client, watch)',
     to: '',
     test: {
       file: 'packages/adapter-drizzle/test/together.test.ts',
       name: 'is not stored after a rollback that nobody awaited',
+    },
+  },
+  {
+    name: 'a barrier row is inserted after a ROLLBACK below Drizzle that nobody awaited',
+    file: 'packages/adapter-drizzle/src/node-postgres.ts',
+    from: 'answered: () => allAnswered(connection, watch),',
+    to: 'answered: async () => {},',
+    test: {
+      file: 'packages/adapter-drizzle/test/conformance.node-postgres.test.ts',
+      name: "a barrier row has the fate of its transaction after a ROLLBACK of the user's own that nobody awaits",
+    },
+  },
+  {
+    name: 'a barrier row is inserted after a ROLLBACK below Sequelize that nobody awaited',
+    file: 'packages/adapter-sequelize/src/sequelize.ts',
+    from: 'await guard.answered?.()',
+    to: '',
+    test: {
+      file: 'packages/adapter-sequelize/test/conformance.postgres.test.ts',
+      name: "a barrier row has the fate of its transaction after a ROLLBACK of the user's own that nobody awaits",
+    },
+  },
+  {
+    name: 'a barrier row over PGlite requires no mark of its transaction',
+    file: 'packages/adapter-drizzle/src/pglite.ts',
+    from: 'hidesEnd: true,',
+    to: '',
+    test: {
+      file: 'packages/adapter-drizzle/test/conformance.pglite.test.ts',
+      name: "a barrier row is not there after a ROLLBACK of the user's own",
     },
   },
   {

@@ -30,47 +30,64 @@ const tooLate = [
   'is too busy to tell',
 ]
 
-// Opened first, all of them: to load a library, or PGlite, holds the whole process up for seconds.
-for (const act of await Promise.all(all.map(open))) void act()
+// One after the other for all of them: to load a library, or PGlite, holds the whole process up for seconds, and a server
+// that waits for a login meanwhile hangs up.
+const opened = await Promise.all(all.map(open))
+await Promise.all(opened.map(({ migrate }) => migrate()))
+for (const { act } of opened) void act()
 
-async function open(settings: AppSettings): Promise<() => Promise<void>> {
+interface Opened {
+  migrate(): Promise<void>
+  act(): Promise<void>
+}
+
+async function open(settings: AppSettings): Promise<Opened> {
   const say = (line: string): void => console.log(`${settings.cell}: ${line}`)
   const crash = new Crash()
   crashes.push(crash)
+  let hasFailed = false
 
-  async function failing(work: () => Promise<void>): Promise<void> {
+  async function unlessFailed(work: () => Promise<void>): Promise<void> {
+    if (hasFailed) return
     try {
       await work()
     } catch (error) {
+      hasFailed = true
       say(`failed ${JSON.stringify((error as Error).stack)}`)
       // The others do not wait for it.
       if (toDie.has(settings.cell)) dieWithout(settings.cell)
     }
   }
 
-  let act = nothing
-  await failing(async () => {
+  let doing: (name: string) => Promise<void>
+  let start: () => Promise<void>
+  await unlessFailed(async () => {
     const app = await openApp(settings, crash, say)
     const die = (): Promise<never> => {
       dieWithout(settings.cell)
       return new Promise(() => {})
     }
     const actions = actionsOf({ app, settings, crash, say, die, inTurn })
-    const doing = async (name: string): Promise<void> => {
+    start = () => app.stepping.start()
+    doing = async (name) => {
       const begin = performance.now()
       const isScenario = scenarios.some((each) => each === name)
       await (isScenario ? inTurn(() => patiently(actions[name]!)) : patiently(actions[name]!))
       say(`did ${name} ${Math.round(performance.now() - begin)}`)
     }
-    if (settings.do.includes('migrate')) await doing('migrate')
-    act = () =>
-      failing(async () => {
-        await patiently(() => app.stepping.start())
+  })
+  return {
+    migrate: () =>
+      unlessFailed(async () => {
+        if (settings.do.includes('migrate')) await doing('migrate')
+      }),
+    act: () =>
+      unlessFailed(async () => {
+        await patiently(start)
         for (const name of settings.do) if (name !== 'migrate') await doing(name)
         say('ready')
-      })
-  })
-  return act
+      }),
+  }
 }
 
 async function inTurn(work: () => Promise<void>): Promise<void> {
@@ -97,5 +114,3 @@ function dieWithout(cell: string): void {
   toDie.delete(cell)
   if (toDie.size === 0) process.kill(process.pid, 'SIGKILL')
 }
-
-async function nothing(): Promise<void> {}

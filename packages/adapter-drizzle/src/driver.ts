@@ -60,6 +60,8 @@ interface DriverOf {
   handle(session: DriverSession): DriverHandle
   /** Around Drizzle's own transaction; `begun` tells whether that got past its BEGIN. */
   guard?<R>(transaction: () => Promise<R>, begun: () => boolean): Promise<R>
+  /** The driver does not show that a statement of the user's ended a transaction. */
+  readonly hidesEnd?: true
   readonly place?: SqlDriver<never, unknown>['place']
   readonly isEnded?: () => boolean
   readonly listen?: SqlDriver<never, unknown>['listen']
@@ -81,6 +83,8 @@ export interface DriverHandle {
 
 /** Sees what the server says about the statements of one transaction. */
 export interface CommitWatch extends Required<Pick<DbContext, 'provedCommit'>> {
+  /** Resolves when what was sent before is answered, where only then it shows whether that ended the transaction. */
+  answered?(): Promise<void>
   /** This library's statement has just been answered. */
   sent(): void
   /** Has the statement go out together with COMMIT, where the driver can: it commits only if that succeeds. */

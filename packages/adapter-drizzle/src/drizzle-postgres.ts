@@ -97,7 +97,11 @@ function drizzleDriver<
     readCommitted: { isolationLevel: 'read committed' },
     run: (statement) => run(db, statement),
     async transaction(work, transactionOptions) {
-      const progress: Progress = { phase: 'beginning', over: false }
+      const progress: Progress = {
+        phase: 'beginning',
+        over: false,
+        ...(driver.hidesEnd && { token: crypto.randomUUID() }),
+      }
       const transaction = () =>
         db.transaction(async (tx) => {
           progress.phase = 'working'
@@ -144,7 +148,9 @@ function drizzleDriver<
       assertOpen()
       return {
         opened: progress !== undefined,
+        ...(progress?.token && { token: progress.token }),
         async execute(statement) {
+          await watch?.answered?.()
           assertOpen()
           const result = await run(tx, statement)
           watch?.sent()
@@ -214,6 +220,7 @@ function rolledBack(tag: string, options: { cause?: unknown } = {}): SteppingErr
 /** How far a transaction got. */
 interface Progress {
   phase: 'beginning' | 'working' | 'committing'
+  readonly token?: string
   watch?: CommitWatch | undefined
   /** By the user's work. */
   thrown?: unknown

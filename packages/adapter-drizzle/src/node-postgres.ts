@@ -1,5 +1,6 @@
 import { SteppingError } from '@stepping/core'
 import {
+  allAnswered,
   commitTogether,
   connectBeside,
   describeAddress,
@@ -56,6 +57,7 @@ export function nodePostgres(client: unknown, { prepare = false }: PrepareOption
           let proved: (() => boolean) | undefined
           let last: Statement | undefined
           return {
+            answered: () => allAnswered(connection, watch),
             sent: () => void (proved = watch.sent()),
             sendLast: (statement) => void (last = statement),
             provedCommit: () => proved?.() === true,

@@ -13,6 +13,7 @@ export function pglite(client: unknown): DrizzleDriver {
       places.set(client as object, known)
       return known
     },
+    hidesEnd: true,
     limits: { parallelTransactions: 'PGlite has one connection' },
     result(raw) {
       const { rows, affectedRows } = raw as {

@@ -34,6 +34,7 @@ export function postgresJs(client: unknown): DrizzleDriver {
   }
   return {
     address: `postgres://${user}@${host[0]}:${port[0]}/${database}`,
+    hidesEnd: true,
     limits: {
       finishedHandles:
         'postgres-js does not show the state of a transaction: a tx that is kept after its callback looks open while another transaction uses its connection',

@@ -92,6 +92,7 @@ function opened(db: Db): Omit<OpenDatabase<Tx, TestDatabase>, 'loseCommit' | 'pr
     begin: { lacking: 'Drizzle has transactions as callbacks only' },
     savepoint: (tx, work) => tx.transaction(work),
     doom: async (tx) => await tx.execute(sql`select 1 / 0`),
+    rollback: async (tx) => await tx.execute(sql`rollback`),
     failOnce: { lacking: 'Drizzle runs a callback once' },
   }
 }

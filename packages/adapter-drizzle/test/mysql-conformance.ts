@@ -35,6 +35,7 @@ export const drizzleOverMysql2: DatabaseHarness<MysqlTx> = {
       begin: { lacking: 'Drizzle has transactions as callbacks only' },
       savepoint: (tx, work) => tx.transaction(work),
       doom: async (tx) => await tx.execute(sql`rollback`),
+      rollback: async (tx) => await tx.execute(sql`rollback`),
       failOnce: { lacking: 'Drizzle runs a callback once' },
       loseCommit: (part) => proxy.lose(part),
       probe: mysqlProbe(

@@ -34,6 +34,7 @@ export function conformanceOf(driver: SqliteDriver): DatabaseHarness<Tx> {
           await tx.run(
             sql`with once as (select 'doomed' as text) insert or rollback into notes select text from once union all select text from once`,
           ),
+        rollback: async (tx) => await tx.run(sql`rollback`),
         failOnce: { lacking: 'Drizzle runs a callback once' },
         loseCommit: proxy
           ? (part) => proxy.lose(part)

@@ -137,6 +137,7 @@ function opened(
     async doom(session) {
       await notes.insertMany([{ text: 'doom' }, { text: 'doom' }], { session })
     },
+    rollback: { lacking: 'MongoDB has no statement for it' },
     async failOnce() {
       const error = new MongoError('as after an election')
       error.addErrorLabel('TransientTransactionError')

@@ -61,6 +61,7 @@ async function openOver(
     },
     // As the server does itself in a deadlock; see deadlock.test.ts for real ones.
     doom: (connection) => connection.query('rollback'),
+    rollback: (connection) => connection.query('rollback'),
     failOnce: { lacking: 'this adapter runs a callback once' },
     loseCommit: (part) => proxy.lose(part),
     probe: mysqlProbe(async (text, values) => (await raw.query<RowDataPacket[]>(text, values))[0]),

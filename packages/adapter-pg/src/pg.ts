@@ -11,6 +11,7 @@ import type {
   Statement,
 } from '@stepping/sql'
 import {
+  allAnswered,
   assertCommitted,
   commitTogether,
   connectBeside,
@@ -141,6 +142,7 @@ function pgDriver(
       const bound: BoundTransaction = {
         opened,
         async execute(statement) {
+          if (opened) await allAnswered(client, watch)
           assertOpen()
           const result = await execute(client, statement, prepare)
           proved = watch.sent()

@@ -83,6 +83,7 @@ async function openOver(
       }
     },
     doom: (client) => client.query('select 1 / 0'),
+    rollback: (client) => client.query('rollback'),
     failOnce: { lacking: 'this adapter runs a callback once' },
     loseCommit: (part) => proxy.lose(part),
     probe: postgresProbe(async (query, values) => (await raw.query<object>(query, values)).rows),

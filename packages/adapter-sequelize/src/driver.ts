@@ -22,6 +22,8 @@ export interface SequelizeDriver {
 export interface TransactionGuard {
   /** Why the transaction cannot be used any more; undefined when it can, as far as it shows. */
   unusable(): string | undefined
+  /** Resolves when what was sent before is answered, where only then it shows whether that ended the transaction. */
+  answered?(): Promise<void>
   readonly execute: Execute
   /** @throws SteppingError `TRANSACTION_LOST` where the server says that none is open. */
   assertOpen(): Promise<void>

@@ -2,6 +2,7 @@ import { SteppingError } from '@stepping/core'
 import { postgres } from '@stepping/sql'
 import type { SqlResult, Statement } from '@stepping/sql'
 import {
+  allAnswered,
   assertCommitted,
   describeAddress,
   execute,
@@ -50,6 +51,7 @@ export function postgresDriver(db: Sequelize, { prepare = false }: PrepareOption
           if (status === 'E') return 'a statement in it failed, so it can only be rolled back'
           return undefined
         },
+        answered: () => allAnswered(connection as Connection, watch),
         async execute(statement) {
           const result = await execute(connection as Connection, statement, prepare)
           proved = watch.sent()

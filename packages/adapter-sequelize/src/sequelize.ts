@@ -124,6 +124,7 @@ function sequelizeDriver(
       const bound: BoundTransaction = {
         opened,
         async execute(statement) {
+          await guard.answered?.()
           assertOpen()
           return await guard.execute(statement)
         },

@@ -104,6 +104,7 @@ function opened(
     },
     mistakes: { 'the instance': db },
     openByHand: (work) => db.transaction(work),
+    rollback: (transaction) => db.query('rollback', { transaction }),
     async begin() {
       const tx = await db.transaction()
       let over = false

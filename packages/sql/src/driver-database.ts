@@ -109,15 +109,19 @@ class DriverDatabase<Tx, O, B extends BoundTransaction> implements SqlDatabase<
 
   context(tx: Tx): ContextOf<B> {
     const bound = this.#driver.bind(tx)
-    const token = bound.opened ? undefined : crypto.randomUUID()
+    const token = bound.opened ? bound.token : crypto.randomUUID()
     const context = {
       ...bound,
       database: this,
       open: bound.open ?? this.sqlDialect.isOpen(token, this.tables),
-      ...(bound.opened && { executeLast: bound.executeLast ?? executeNow(bound.execute) }),
+      ...(token === undefined && { executeLast: bound.executeLast ?? executeNow(bound.execute) }),
       assertUsable: async () => {
         await bound.assertUsable()
-        if (token !== undefined) await this.sqlDialect.markOpen(bound.execute, token, this.tables)
+        if (token === undefined) return
+        const marked = this.sqlDialect.markOpen(bound.execute, token, this.tables)
+        // Not waited for: it is sent before the insert, which finds no mark if this failed.
+        if (bound.opened) marked.catch(() => {})
+        else await marked
       },
     }
     return context as unknown as ContextOf<B>

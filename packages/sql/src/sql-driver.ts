@@ -7,6 +7,8 @@ export interface BoundTransaction {
   readonly execute: Execute
   /** This adapter's own `transaction` opened it; otherwise somebody else may end it at any moment. */
   readonly opened: boolean
+  /** Of one that this adapter opened, in which the driver hides that a statement of the user's ended it: a name of its own. */
+  readonly token?: string
   /** As `SqlContext.open`, where the adapter knows more than the dialect. */
   readonly open?: Statement
   /** Where the adapter can send a statement together with COMMIT. Absent: it is executed at once. */

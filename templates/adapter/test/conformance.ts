@@ -34,6 +34,7 @@ export const overAcme: DatabaseHarness<AcmeTransaction, Database> = {
       begin: lacking('how users begin a transaction without a callback'),
       savepoint: lacking('how users nest transactions'),
       doom: lacking('after which statement the server has given a transaction up'),
+      rollback: lacking('how users send a ROLLBACK as a statement'),
       failOnce: lacking('after which error the library runs a callback again'),
       loseCommit: (part) => proxy.lose(part),
       probe: postgresProbe(async (text, values) => (await raw.query<object>(text, values)).rows),

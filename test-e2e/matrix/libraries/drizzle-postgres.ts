@@ -39,6 +39,7 @@ export const drizzlePostgresJs: Library = {
 export const drizzlePglite: Library = {
   async open(url, ref) {
     const client = new PGlite(url)
+    await client.waitReady
     return opened(overPglite(client), ref, () => client.close())
   },
 }

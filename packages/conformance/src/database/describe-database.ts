@@ -33,7 +33,7 @@ const concerns = {
 
 /** What every `Database` has to do, through whichever library and on whichever server. */
 export function describeDatabase<Tx>(harness: DatabaseHarness<Tx>): void {
-  describe(`database: ${harness.name}`, { timeout: 60_000 }, () => {
+  describe(`database: ${harness.name}`, { timeout: 120_000 }, () => {
     const cases = databaseCases(harness)
     for (const [concern, describeConcern] of Object.entries(concerns)) {
       // oxlint-disable-next-line vitest/valid-title -- named above

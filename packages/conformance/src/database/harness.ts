@@ -23,6 +23,7 @@ import type { Offered } from '../lacking.ts'
  *       begin: { lacking: 'Drizzle has transactions as callbacks only' },
  *       savepoint: (tx, work) => tx.transaction(work),
  *       doom: (tx) => tx.execute(sql`select 1 / 0`),
+ *       rollback: (tx) => tx.execute(sql`rollback`),
  *       failOnce: { lacking: 'Drizzle runs a callback once' },
  *       loseCommit: { lacking: 'no proxy stands between' },
  *       probe: postgresProbe(raw),
@@ -64,6 +65,8 @@ export interface OpenDatabase<Tx, D extends Database<Tx> = Database<Tx>> {
    * deadlock, the division by zero … The kit swallows its rejection.
    */
   readonly doom: Offered<(tx: Tx) => Promise<unknown>>
+  /** A ROLLBACK that the user sends as any other statement, past the library's own. The kit swallows its rejection. */
+  readonly rollback: Offered<(tx: Tx) => Promise<unknown>>
   /** Rejects so that the library runs the callback again. */
   readonly failOnce: Offered<(tx: Tx) => Promise<never>>
   /**

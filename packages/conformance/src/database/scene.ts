@@ -13,6 +13,7 @@ export type Need =
   | 'begin'
   | 'savepoint'
   | 'doom'
+  | 'rollback'
   | 'failOnce'
   | 'loseCommit'
 
@@ -158,6 +159,10 @@ export class Scene<Tx, D extends Database<Tx> = Database<Tx>> {
 
   async doom(tx: Tx): Promise<void> {
     await given(this.opened.doom)(tx).catch(() => {})
+  }
+
+  async rollback(tx: Tx): Promise<void> {
+    await given(this.opened.rollback)(tx).catch(() => {})
   }
 
   async savepoint(tx: Tx, work: (inner: Tx) => Promise<void>): Promise<void> {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { stop } from './scene.ts'
 import type { DatabaseCases, Scene } from './scene.ts'
@@ -105,6 +106,29 @@ export function describeTransactions<Tx>(test: DatabaseCases<Tx>): void {
     })
   }
 
+  for (const last of [false, true]) {
+    const row = last ? 'a barrier row, written last,' : 'a barrier row'
+
+    test(`${row} is not there after a ROLLBACK of the user's own`, ['rollback'], async (scene) => {
+      expect(await rolledBackInside(scene, last, (tx) => scene.rollback(tx))).toEqual({
+        rows: 0,
+        committed: false,
+      })
+    })
+
+    test(
+      `${row} has the fate of its transaction after a ROLLBACK of the user's own that nobody awaits`,
+      ['rollback'],
+      async (scene) => {
+        const { rows, committed } = await rolledBackInside(scene, last, async (tx) => {
+          void scene.rollback(tx)
+          await new Promise((resolve) => setImmediate(resolve)) // it is sent by then
+        })
+        expect(rows).toBe(committed ? 1 : 0)
+      },
+    )
+  }
+
   test('proves its commit only when it committed', async (scene) => {
     const key = await scene.newKey()
     const proofs: (() => boolean | undefined)[] = []
@@ -162,6 +186,27 @@ export function describeTransactions<Tx>(test: DatabaseCases<Tx>): void {
     expect(await scene.has('run 2')).toBe(true)
     expect(await scene.database.barrier.resolve(key)).toBe('committed')
   })
+}
+
+/** A row of the user's, an end that the adapter does not make, and a barrier row: what is there of them at last. */
+async function rolledBackInside<Tx>(
+  scene: Scene<Tx>,
+  last: boolean,
+  rollBack: (tx: Tx) => Promise<void>,
+): Promise<{ rows: number; committed: boolean }> {
+  const key = await scene.newKey()
+  const text = `rolled back inside ${key.gid}`
+  const settled = scene.database
+    .transaction(async (tx) => {
+      await scene.opened.write(tx, text)
+      await rollBack(tx)
+      await scene.insert(tx, key, { last })
+    })
+    .catch(() => {})
+  // A library may never answer what comes after it.
+  await Promise.race([settled, delay(2_000)])
+  const rows = await scene.opened.probe.barrier(key.gid)
+  return { rows: rows.length, committed: await scene.has(text) }
 }
 
 /** What a case puts in an order, inside its transaction. */

@@ -28,7 +28,7 @@ const concerns = {
 
 /** What every job store has to do, whatever it stores jobs in. */
 export function describeJobStore(harness: JobStoreHarness): void {
-  describe(`job store: ${harness.name}`, { timeout: 30_000 }, () => {
+  describe(`job store: ${harness.name}`, { timeout: 90_000 }, () => {
     for (const [concern, describeConcern] of Object.entries(concerns)) {
       // oxlint-disable-next-line vitest/valid-title -- named above
       describe(concern, () => {

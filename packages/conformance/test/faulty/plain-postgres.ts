@@ -78,6 +78,7 @@ export function plainHarness(
           await work(client).catch(() => client.query('rollback to savepoint nested'))
         },
         doom: (client) => client.query('select 1 / 0'),
+        rollback: (client) => client.query('rollback'),
         failOnce: { lacking: 'the plain driver runs a callback once' },
         loseCommit: (part) => proxy.lose(part),
         probe: postgresProbe(

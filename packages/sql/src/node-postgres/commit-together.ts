@@ -3,7 +3,8 @@ import { overInCallback, transactionUnusable } from '../transaction-errors.ts'
 import { namedQuery } from './execute.ts'
 import type { PgQueryable } from './query.ts'
 import type { TransactionWatch } from './transaction-watch.ts'
-import { plain, submit, unanswered, wireOf, wireQuery } from './wire.ts'
+import { allAnswered } from './unanswered.ts'
+import { plain, submit, wireOf, wireQuery } from './wire.ts'
 import type { Wire } from './wire.ts'
 
 /** Connections that have prepared their COMMIT. */
@@ -22,8 +23,7 @@ export async function commitTogether(
   prepare: boolean,
   watch: TransactionWatch,
 ): Promise<boolean> {
-  // What nobody awaited may end the transaction. Its BEGIN may be sent together with this.
-  if (unanswered(client) > (watch.hasBegun() ? 0 : 1)) await answered(client)
+  await allAnswered(client, watch)
   if (watch.ended() !== undefined) throw transactionUnusable(overInCallback)
   const commit = plain('commit', prepare)
   const connection = wireOf(client)
@@ -51,14 +51,4 @@ export async function commitTogether(
   // Only now: after a statement that failed it was not read.
   if (commit.name && committed) hasCommit.add(connection)
   return committed
-}
-
-/** Resolves when all is answered that was sent before. */
-async function answered(client: PgQueryable): Promise<void> {
-  const query = wireQuery(client, plain('select 1', false))
-  await new Promise<void>((resolve) => {
-    // Its error is one of the transaction, which the next statement meets as well.
-    query.callback = () => resolve()
-    submit(client, query)
-  })
 }

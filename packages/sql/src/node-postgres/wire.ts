@@ -27,19 +27,6 @@ export function wireOf(client: PgQueryable): Wire {
   return (client as unknown as { readonly connection: Wire }).connection
 }
 
-/** How many queries were sent, or are to be, that are not answered yet. */
-export function unanswered(client: PgQueryable): number {
-  const { readyForQuery, _queryQueue = [], _sentQueryQueue = [] } = client as Partial<Queues>
-  return (readyForQuery === false ? 1 : 0) + _queryQueue.length + _sentQueryQueue.length
-}
-
-/** What a client of node-postgres has to send, and in a pipeline has sent. */
-interface Queues {
-  readonly readyForQuery: boolean
-  readonly _queryQueue: readonly unknown[]
-  readonly _sentQueryQueue: readonly unknown[]
-}
-
 /** @param end Replaces what comes last of what the query sends, after its parameters. */
 export function wireQuery(
   client: PgQueryable,

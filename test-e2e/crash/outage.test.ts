@@ -44,4 +44,4 @@ test('a server killed right after a commit with synchronous_commit off still has
   )
   expect(await scene.jobs()).toHaveLength(5)
   expect(await scene.rows('select 1 from orders')).toHaveLength(5)
-})
+}, 90_000)

@@ -24,6 +24,9 @@ export interface Actor {
   readonly inTurn: (work: () => Promise<void>) => Promise<void>
 }
 
+/** On a busy machine DTM, which calls one app after another, takes minutes for all of them. */
+const settleMs = 300_000
+
 /** Everything an app does with the library, each by its name. */
 export function actionsOf({
   app,
@@ -188,7 +191,7 @@ export function actionsOf({
 
     async settle() {
       const settled = Promise.all(stood).then(() => app.manager.settled(stepping))
-      const deadline = delay(180_000, 'late', { ref: false })
+      const deadline = delay(settleMs, 'late', { ref: false })
       if ((await Promise.race([settled, deadline])) === 'late') throw new Error(await left())
     },
 
@@ -259,7 +262,7 @@ export function actionsOf({
       if (!['finished', 'rolledBack'].includes(state))
         jobs.push(`${label} ${gid}: ${state} ${lastError ?? ''}`)
     }
-    return `after three minutes there are left:\n${jobs.join('\n')}\n${answered} of ${stood.length} callers were answered`
+    return `after ${settleMs / 60_000} minutes there are left:\n${jobs.join('\n')}\n${answered} of ${stood.length} callers were answered`
   }
 
   async function expectRejection(text: string, work: () => Promise<unknown>): Promise<void> {

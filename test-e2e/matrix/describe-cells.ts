@@ -34,7 +34,7 @@ export function describeCellsOn(product: Product): void {
       await dtm?.stop()
     })
 
-    test('is played', { timeout: 600_000 }, async () => {
+    test('is played', { timeout: 900_000 }, async () => {
       played = await playCells(wanted, dtm)
     })
 

@@ -20,7 +20,7 @@ const wanted = cells
 describe.skipIf(wanted.length === 0)('the matrix while servers are killed', () => {
   let survived: ReadonlyMap<string, Survived | Error> = new Map()
 
-  test('is played', { timeout: 600_000 }, async () => {
+  test('is played', { timeout: 900_000 }, async () => {
     const began = performance.now()
     const log = (line: string): void =>
       console.log(`${((performance.now() - began) / 1_000).toFixed(1)} s: ${line}`)

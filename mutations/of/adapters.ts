@@ -105,6 +105,26 @@ export const adapters: readonly Mutation[] = [
     },
   },
   {
+    name: 'a statement is sent below Sequelize after its transaction’s COMMIT',
+    file: 'packages/adapter-sequelize/src/postgres.ts',
+    from: `if (sql !== 'ROLLBACK;') return answer(transactionUnusable(over))`,
+    to: '',
+    test: {
+      file: 'packages/adapter-sequelize/test/together.test.ts',
+      name: 'lets nothing through that the app sends after it',
+    },
+  },
+  {
+    name: 'a COMMIT that is refused below Sequelize is told of as a job’s refusal',
+    file: 'packages/adapter-sequelize/src/postgres.ts',
+    from: 'if (isSteppingError(error) || watch.ended() === undefined) {',
+    to: 'if (error) {',
+    test: {
+      file: 'packages/adapter-sequelize/test/together.test.ts',
+      name: 'does not explain what the COMMIT was refused for',
+    },
+  },
+  {
     name: 'a barrier row over PGlite requires no mark of its transaction',
     file: 'packages/adapter-drizzle/src/pglite.ts',
     from: 'hidesEnd: true,',

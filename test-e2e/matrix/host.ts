@@ -37,8 +37,8 @@ await Promise.all(opened.map(({ migrate }) => migrate()))
 for (const { act } of opened) void act()
 
 interface Opened {
-  migrate(): Promise<void>
-  act(): Promise<void>
+  readonly migrate: () => Promise<void>
+  readonly act: () => Promise<void>
 }
 
 async function open(settings: AppSettings): Promise<Opened> {

@@ -91,7 +91,7 @@ export const adapters: readonly Mutation[] = [
     to: 'answered: async () => {},',
     test: {
       file: 'packages/adapter-drizzle/test/conformance.node-postgres.test.ts',
-      name: "a barrier row has the fate of its transaction after a ROLLBACK of the user's own that nobody awaits",
+      name: 'a barrier row has the fate of its transaction after a ROLLBACK that its user sent and did not await',
     },
   },
   {
@@ -101,7 +101,7 @@ export const adapters: readonly Mutation[] = [
     to: '',
     test: {
       file: 'packages/adapter-sequelize/test/conformance.postgres.test.ts',
-      name: "a barrier row has the fate of its transaction after a ROLLBACK of the user's own that nobody awaits",
+      name: 'a barrier row has the fate of its transaction after a ROLLBACK that its user sent and did not await',
     },
   },
   {
@@ -131,7 +131,7 @@ export const adapters: readonly Mutation[] = [
     to: '',
     test: {
       file: 'packages/adapter-drizzle/test/conformance.pglite.test.ts',
-      name: "a barrier row is not there after a ROLLBACK of the user's own",
+      name: 'a barrier row is not there after a ROLLBACK that its user sent',
     },
   },
   {

@@ -1,6 +1,6 @@
 import { sql as statement } from '@stepping/sql'
 import type { SqlContext } from '@stepping/sql'
-import pg from 'pg'
+import * as pg from 'pg'
 import { ForeignKeyConstraintError, UniqueConstraintError } from 'sequelize'
 import type { Transaction } from 'sequelize'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'

@@ -109,7 +109,7 @@ export function describeTransactions<Tx>(test: DatabaseCases<Tx>): void {
   for (const last of [false, true]) {
     const row = last ? 'a barrier row, written last,' : 'a barrier row'
 
-    test(`${row} is not there after a ROLLBACK of the user's own`, ['rollback'], async (scene) => {
+    test(`${row} is not there after a ROLLBACK that its user sent`, ['rollback'], async (scene) => {
       expect(await rolledBackInside(scene, last, (tx) => scene.rollback(tx))).toEqual({
         rows: 0,
         committed: false,
@@ -117,7 +117,7 @@ export function describeTransactions<Tx>(test: DatabaseCases<Tx>): void {
     })
 
     test(
-      `${row} has the fate of its transaction after a ROLLBACK of the user's own that nobody awaits`,
+      `${row} has the fate of its transaction after a ROLLBACK that its user sent and did not await`,
       ['rollback'],
       async (scene) => {
         const { rows, committed } = await rolledBackInside(scene, last, async (tx) => {

@@ -171,6 +171,7 @@ describe.each(serverDrivers)('the rights over $name', (driver) => {
     const key = await newKey(database)
     await database.transaction(async (tx) => {
       const context = database.context(tx)
+      await context.assertUsable()
       await database.barrier.insert(context, key)
       await database.once.take(context, { ...key, index: 0, key: '', owner: 'shop' })
     })

@@ -5,6 +5,12 @@ import { begin, drivers, newKey, serverDrivers } from './harness.ts'
 import type { Harness, Tx } from './harness.ts'
 import { orders } from './schema.ts'
 
+async function insert({ database }: Harness, tx: Tx, key: BarrierKey): Promise<void> {
+  const context = database.context(tx)
+  await context.assertUsable()
+  await database.barrier.insert(context, key)
+}
+
 describe.each(serverDrivers)('two transactions at once over $name', (driver) => {
   let h: Harness
   beforeAll(async () => {
@@ -13,10 +19,6 @@ describe.each(serverDrivers)('two transactions at once over $name', (driver) => 
   afterAll(async () => {
     await h.close()
   })
-
-  async function insert(tx: Tx, key: BarrierKey): Promise<void> {
-    await h.database.barrier.insert(h.database.context(tx), key)
-  }
 
   test.each(['repeatable read', 'serializable'] as const)(
     'at %s, a barrier that was decided after the snapshot is the error of the server',
@@ -27,7 +29,7 @@ describe.each(serverDrivers)('two transactions at once over $name', (driver) => 
         async (tx) => {
           await tx.insert(orders).values({ sku })
           expect(await h.database.barrier.resolve(key)).toBe('rolledBack')
-          await insert(tx, key)
+          await insert(h, tx, key)
         },
         { isolationLevel },
       )
@@ -70,7 +72,7 @@ describe.each(drivers)('a durable commit over $name', (driver) => {
     const key = await newKey(h.database)
     await h.database.transaction(async (tx) => {
       await tx.execute(sql.raw(`set local synchronous_commit = '${before}'`))
-      await h.database.barrier.insert(h.database.context(tx), key)
+      await insert(h, tx, key)
       expect(await synchronousCommit(tx)).toBe(after)
     })
   })
@@ -79,7 +81,7 @@ describe.each(drivers)('a durable commit over $name', (driver) => {
     const key = await newKey(h.database)
     await h.db.execute(sql.raw(`set synchronous_commit = 'off'`))
     await h.database.transaction(async (tx) => {
-      await h.database.barrier.insert(h.database.context(tx), key)
+      await insert(h, tx, key)
     })
     expect(await synchronousCommit(h.db)).toBe('off')
   })

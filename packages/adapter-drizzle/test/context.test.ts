@@ -29,7 +29,9 @@ describe.each(drivers)('a context over $name', (driver) => {
     await h.database.transaction(async (tx) => {
       await tx
         .transaction(async (inner) => {
-          await h.database.barrier.insert(h.database.context(inner), key)
+          const context = h.database.context(inner)
+          await context.assertUsable()
+          await h.database.barrier.insert(context, key)
           throw new Error('undone')
         })
         .catch(() => {})
@@ -54,6 +56,7 @@ describe.each(drivers)('a context over $name', (driver) => {
     const failed = h.database.transaction(async (tx) => {
       const context = h.database.context(tx)
       await tx.execute(sql`select 1 / 0`).catch(() => {})
+      await context.assertUsable()
       await h.database.barrier.insert(context, key)
     })
     await expect(failed).rejects.toBeInstanceOf(Error)

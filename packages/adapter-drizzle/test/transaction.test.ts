@@ -133,6 +133,7 @@ describe('a transaction over node-postgres', () => {
     let proved: (() => boolean) | undefined
     await h.database.transaction(async (tx) => {
       const context = h.database.context(tx)
+      await context.assertUsable()
       proved = context.provedCommit?.bind(context)
       await tx
         .transaction(async () => {
@@ -151,6 +152,7 @@ describe('a transaction over node-postgres', () => {
     let proved: (() => boolean) | undefined
     const failed = h.database.transaction(async (tx) => {
       const context = h.database.context(tx)
+      await context.assertUsable()
       proved = context.provedCommit?.bind(context)
       await h.database.barrier.insert(context, key)
       answers.push(proved!())
@@ -198,6 +200,7 @@ describe('a transaction over node-postgres', () => {
     let proved: (() => boolean) | undefined
     await h.database.transaction(async (tx) => {
       const context = h.database.context(tx)
+      await context.assertUsable()
       proved = context.provedCommit?.bind(context)
       await h.database.barrier.insert(context, key)
       await after(tx)

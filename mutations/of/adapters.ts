@@ -77,7 +77,7 @@ export const adapters: readonly Mutation[] = [
   {
     name: 'a job is inserted after what nobody awaited has ended its transaction',
     file: 'packages/sql/src/node-postgres/commit-together.ts',
-    from: 'await allAnswered(client, watch)',
+    from: 'if (watch.ended() !== undefined) throw transactionUnusable(overInCallback)',
     to: '',
     test: {
       file: 'packages/adapter-drizzle/test/together.test.ts',
@@ -87,8 +87,8 @@ export const adapters: readonly Mutation[] = [
   {
     name: 'a barrier row is inserted after a ROLLBACK below Drizzle that nobody awaited',
     file: 'packages/adapter-drizzle/src/node-postgres.ts',
-    from: 'answered: () => allAnswered(connection, watch),',
-    to: 'answered: async () => {},',
+    from: 'whenAnswered: (send) => whenAnswered(connection, watch, send),',
+    to: 'whenAnswered: (send) => send(),',
     test: {
       file: 'packages/adapter-drizzle/test/conformance.node-postgres.test.ts',
       name: 'a barrier row has the fate of its transaction after a ROLLBACK that its user sent and did not await',
@@ -96,32 +96,12 @@ export const adapters: readonly Mutation[] = [
   },
   {
     name: 'a barrier row is inserted after a ROLLBACK below Sequelize that nobody awaited',
-    file: 'packages/adapter-sequelize/src/sequelize.ts',
-    from: 'await guard.answered?.()',
-    to: '',
+    file: 'packages/adapter-sequelize/src/postgres.ts',
+    from: 'whenAnswered: (send) => whenAnswered(connection as Connection, watch, send),',
+    to: 'whenAnswered: (send) => send(),',
     test: {
       file: 'packages/adapter-sequelize/test/conformance.postgres.test.ts',
       name: 'a barrier row has the fate of its transaction after a ROLLBACK that its user sent and did not await',
-    },
-  },
-  {
-    name: 'a statement is sent below Sequelize after its transaction’s COMMIT',
-    file: 'packages/adapter-sequelize/src/postgres.ts',
-    from: `if (sql !== 'ROLLBACK;') return answer(transactionUnusable(over))`,
-    to: '',
-    test: {
-      file: 'packages/adapter-sequelize/test/together.test.ts',
-      name: 'lets nothing through that the app sends after it',
-    },
-  },
-  {
-    name: 'a COMMIT that is refused below Sequelize is told of as a job’s refusal',
-    file: 'packages/adapter-sequelize/src/postgres.ts',
-    from: 'if (isSteppingError(error) || watch.ended() === undefined) {',
-    to: 'if (error) {',
-    test: {
-      file: 'packages/adapter-sequelize/test/together.test.ts',
-      name: 'does not explain what the COMMIT was refused for',
     },
   },
   {

@@ -83,8 +83,10 @@ export interface DriverHandle {
 
 /** Sees what the server says about the statements of one transaction. */
 export interface CommitWatch extends Required<Pick<DbContext, 'provedCommit'>> {
-  /** Resolves when what was sent before is answered, where only then it shows whether that ended the transaction. */
-  answered?(): Promise<void>
+  /** Sends when what was sent before is answered, where only then it shows whether that ended the transaction. */
+  whenAnswered?<R>(send: () => Promise<R>): Promise<R>
+  /** The server has ended it; another one may be open on its connection. */
+  isOver?(): boolean
   /** This library's statement has just been answered. */
   sent(): void
   /** Has the statement go out together with COMMIT, where the driver can: it commits only if that succeeds. */

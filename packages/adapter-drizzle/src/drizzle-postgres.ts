@@ -141,7 +141,7 @@ function drizzleDriver<
       const progress = progresses.get(session)
       const watch = progress?.watch
       const assertOpen = (): void => {
-        const why = progress?.over ? 'it is over' : handle.unusable()
+        const why = progress?.over ? 'it is over' : watch?.isOver?.() ? over : handle.unusable()
         if (why === over && progress) throw unusable(overInCallback)
         if (why !== undefined) throw unusable(why)
       }
@@ -150,9 +150,11 @@ function drizzleDriver<
         opened: progress !== undefined,
         ...(progress?.token && { token: progress.token }),
         async execute(statement) {
-          await watch?.answered?.()
-          assertOpen()
-          const result = await run(tx, statement)
+          const send = async (): Promise<SqlResult> => {
+            assertOpen()
+            return await run(tx, statement)
+          }
+          const result = await (watch?.whenAnswered ? watch.whenAnswered(send) : send())
           watch?.sent()
           return result
         },

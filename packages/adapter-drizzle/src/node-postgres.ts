@@ -1,6 +1,5 @@
 import { SteppingError } from '@stepping/core'
 import {
-  allAnswered,
   commitTogether,
   connectBeside,
   describeAddress,
@@ -8,6 +7,7 @@ import {
   listen,
   surviveLostConnections,
   watchTransaction,
+  whenAnswered,
 } from '@stepping/sql/node-postgres'
 import type {
   PgPool,
@@ -57,7 +57,8 @@ export function nodePostgres(client: unknown, { prepare = false }: PrepareOption
           let proved: (() => boolean) | undefined
           let last: Statement | undefined
           return {
-            answered: () => allAnswered(connection, watch),
+            whenAnswered: (send) => whenAnswered(connection, watch, send),
+            isOver: () => watch.ended() !== undefined,
             sent: () => void (proved = watch.sent()),
             sendLast: (statement) => void (last = statement),
             provedCommit: () => proved?.() === true,

@@ -8,10 +8,10 @@ import type {
   SchemaOptions,
   SqlDatabase,
   SqlDriver,
+  SqlResult,
   Statement,
 } from '@stepping/sql'
 import {
-  allAnswered,
   assertCommitted,
   commitTogether,
   connectBeside,
@@ -22,6 +22,7 @@ import {
   surviveLoss,
   surviveLostConnections,
   watchTransaction,
+  whenAnswered,
 } from '@stepping/sql/node-postgres'
 import type {
   PgAddress,
@@ -142,9 +143,11 @@ function pgDriver(
       const bound: BoundTransaction = {
         opened,
         async execute(statement) {
-          if (opened) await allAnswered(client, watch)
-          assertOpen()
-          const result = await execute(client, statement, prepare)
+          const send = async (): Promise<SqlResult> => {
+            assertOpen()
+            return await execute(client, statement, prepare)
+          }
+          const result = await (opened ? whenAnswered(client, watch, send) : send())
           proved = watch.sent()
           return result
         },

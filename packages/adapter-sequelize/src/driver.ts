@@ -1,6 +1,5 @@
 import type { DatabaseLimits } from '@stepping/core'
 import type { Execute, SqlDialect, SqlDriver, SqlResult, Statement } from '@stepping/sql'
-import type { TransactionInternals } from './internals.ts'
 
 /** Why a transaction cannot be used that has ended. */
 export const over = 'it is over'
@@ -15,26 +14,19 @@ export interface SequelizeDriver {
   readonly limits: DatabaseLimits
   /** As `SqlDriver.run`. */
   run(statement: Statement): Promise<SqlResult>
-  /** Watches over a transaction that is open on its connection; `isOwn`: nobody else sends anything in it. */
-  guard(transaction: OpenTransaction, isOwn: boolean): TransactionGuard
+  /** Watches over the transaction that is open on a connection; `isOwn`: nobody else sends anything in it. */
+  guard(connection: object, isOwn: boolean): TransactionGuard
   readonly listen?: SqlDriver<never, unknown>['listen']
 }
-
-/** One that is no savepoint. */
-export type OpenTransaction = TransactionInternals & { connection: object }
 
 export interface TransactionGuard {
   /** Why the transaction cannot be used any more; undefined when it can, as far as it shows. */
   unusable(): string | undefined
-  /** Resolves when what was sent before is answered, where only then it shows whether that ended the transaction. */
-  answered?(): Promise<void>
+  /** Sends when what was sent before is answered, where only then it shows whether that ended the transaction. */
+  whenAnswered?<R>(send: () => Promise<R>): Promise<R>
   readonly execute: Execute
   /** @throws SteppingError `TRANSACTION_LOST` where the server says that none is open. */
   assertOpen(): Promise<void>
-  /** Has the statement go out together with COMMIT: it commits only if that succeeds. */
-  sendLast?(statement: Statement): void
-  /** Whether an error that Sequelize rejected with, and not the user's work, is that of this statement. */
-  isOfLast?(error: unknown): boolean
   /** The last thing before Sequelize's COMMIT. Where that is answered COMMIT in any case, the real one. */
   beforeCommit(): Promise<void>
   /** Sequelize has settled; `error` is what it rejected with. Throws unless it committed. */

@@ -3,7 +3,7 @@ import type { Sequelize, Transaction } from 'sequelize'
 /** What Sequelize's types keep internal and this adapter reads. */
 export interface TransactionInternals {
   readonly sequelize: unknown
-  connection?: object
+  readonly connection?: object
   /** Of a savepoint. */
   readonly parent?: Transaction
   /** Set before the COMMIT or ROLLBACK is sent. */

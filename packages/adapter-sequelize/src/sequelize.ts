@@ -1,4 +1,4 @@
-import { isSteppingError, printKind, SteppingError } from '@stepping/core'
+import { printKind, SteppingError } from '@stepping/core'
 import { overInCallback, sqlDatabase, transactionUnusable } from '@stepping/sql'
 import type {
   BoundTransaction,
@@ -7,11 +7,12 @@ import type {
   SqlDatabase,
   SqlDatabaseOptions,
   SqlDriver,
+  SqlResult,
 } from '@stepping/sql'
 import type { PrepareOption } from '@stepping/sql/node-postgres'
 import type { Sequelize, Transaction, TransactionOptions } from 'sequelize'
 import { over } from './driver.ts'
-import type { OpenTransaction, SequelizeDriver, TransactionGuard } from './driver.ts'
+import type { SequelizeDriver, TransactionGuard } from './driver.ts'
 import { internalsOf, rootOf, withCause } from './internals.ts'
 import { mariadbDriver } from './mariadb.ts'
 import { mysqlDriver } from './mysql.ts'
@@ -52,8 +53,6 @@ interface Followed {
   readonly opened: boolean
   /** Its COMMIT is about to be sent: what came later would commit by itself. */
   ending: boolean
-  /** Of the statement that is sent with COMMIT. */
-  explain?: (error: unknown) => unknown
 }
 
 /**
@@ -73,8 +72,8 @@ function sequelizeDriver(
   const followed = new WeakMap<Transaction, Followed>()
 
   function follow(root: Transaction, opened: boolean, isOwn: boolean): Followed {
-    const guard = driver.guard(internalsOf(root) as OpenTransaction, isOwn)
-    const found: Followed = { guard, opened, ending: false }
+    const connection = internalsOf(root).connection!
+    const found = { guard: driver.guard(connection, isOwn), opened, ending: false }
     followed.set(root, found)
     return found
   }
@@ -103,9 +102,6 @@ function sequelizeDriver(
         })
       } catch (error) {
         if (!began || !done) throw began ? error : withCause(error)
-        // What ended the transaction before was answered with COMMIT, too, maybe.
-        if (isSteppingError(error)) throw error
-        if (began.guard.isOfLast?.(error)) throw began.explain!(error)
         began.guard.assertCommitted(withCause(error))
         throwUnlessOfCommit(error)
       }
@@ -129,24 +125,17 @@ function sequelizeDriver(
       const bound: BoundTransaction = {
         opened,
         async execute(statement) {
-          await guard.answered?.()
-          assertOpen()
-          return await guard.execute(statement)
+          const send = async (): Promise<SqlResult> => {
+            assertOpen()
+            return await guard.execute(statement)
+          }
+          return await (guard.whenAnswered ? guard.whenAnswered(send) : send())
         },
         async assertUsable() {
           assertOpen()
           if (opened) await guard.assertOpen()
         },
         provedCommit: () => guard.provedCommit(),
-        ...(opened &&
-          guard.sendLast && {
-            async executeLast(statement, explain) {
-              assertOpen()
-              if (known.explain) throw transactionUnusable('it has its last statement already')
-              known.explain = explain
-              guard.sendLast!(statement)
-            },
-          }),
       }
       // Sequelize commits what this adapter opened, after its work; and a savepoint commits nothing.
       if (opened || root !== transaction) return bound as CommittableTransaction

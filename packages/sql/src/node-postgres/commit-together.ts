@@ -3,7 +3,7 @@ import { overInCallback, transactionUnusable } from '../transaction-errors.ts'
 import { namedQuery } from './execute.ts'
 import type { PgQueryable } from './query.ts'
 import type { TransactionWatch } from './transaction-watch.ts'
-import { allAnswered } from './unanswered.ts'
+import { whenAnswered } from './unanswered.ts'
 import { plain, submit, wireOf, wireQuery } from './wire.ts'
 import type { Wire } from './wire.ts'
 
@@ -23,8 +23,6 @@ export async function commitTogether(
   prepare: boolean,
   watch: TransactionWatch,
 ): Promise<boolean> {
-  await allAnswered(client, watch)
-  if (watch.ended() !== undefined) throw transactionUnusable(overInCallback)
   const commit = plain('commit', prepare)
   const connection = wireOf(client)
   const query = wireQuery(client, namedQuery(statement, prepare), (wire) => {
@@ -44,9 +42,12 @@ export async function commitTogether(
     committed = message.text === 'COMMIT'
     complete(message, wire)
   }
-  await new Promise<void>((resolve, reject) => {
-    query.callback = (error) => (error ? reject(error) : resolve())
-    submit(client, query)
+  await whenAnswered(client, watch, async () => {
+    if (watch.ended() !== undefined) throw transactionUnusable(overInCallback)
+    await new Promise<void>((resolve, reject) => {
+      query.callback = (error) => (error ? reject(error) : resolve())
+      submit(client, query)
+    })
   })
   // Only now: after a statement that failed it was not read.
   if (commit.name && committed) hasCommit.add(connection)

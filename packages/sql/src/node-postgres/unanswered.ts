@@ -1,18 +1,34 @@
+import { errorCode } from '../postgres/errors.ts'
 import type { PgQueryable } from './query.ts'
 import type { TransactionWatch } from './transaction-watch.ts'
 import { plain, submit, wireQuery } from './wire.ts'
 
 /**
- * Resolves when all is answered that was sent on this client, but for a BEGIN that is sent together with what comes
- * next. What nobody awaited may be a ROLLBACK: what is sent after that commits by itself, and until it is answered the
- * transaction looks open.
+ * Sends when all is answered that was sent on this client before, but for a BEGIN that is sent together with what
+ * comes next. What nobody awaited may be a ROLLBACK: what is sent after that commits by itself, and until it is
+ * answered the transaction looks open. Each answer may have more sent, so it is looked at again, and sent in the
+ * very moment in which nothing is under way.
+ *
+ * @param send Has to look whether the transaction is open, and to send before it first waits.
  */
-export async function allAnswered(client: PgQueryable, watch: TransactionWatch): Promise<void> {
-  if (unanswered(client) <= (watch.hasBegun() ? 0 : 1)) return
+export async function whenAnswered<R>(
+  client: PgQueryable,
+  watch: TransactionWatch,
+  send: () => Promise<R>,
+): Promise<R> {
+  while (unanswered(client) > (watch.hasBegun() ? 0 : 1)) await answer(client)
+  return await send()
+}
+
+/** @throws Error when none comes: the connection is lost, or it took too long. */
+async function answer(client: PgQueryable): Promise<void> {
   const query = wireQuery(client, plain('select 1', false))
-  await new Promise<void>((resolve) => {
-    // Its error is one of the transaction, which the next statement meets as well.
-    query.callback = () => resolve()
+  await new Promise<void>((resolve, reject) => {
+    query.callback = (error) => {
+      // A server's error is one of the transaction, which the next statement meets as well.
+      if (error && errorCode(error) === undefined) reject(error)
+      else resolve()
+    }
     submit(client, query)
   })
 }

@@ -127,6 +127,18 @@ export function describeTransactions<Tx>(test: DatabaseCases<Tx>): void {
         expect(rows).toBe(committed ? 1 : 0)
       },
     )
+
+    test(
+      `${row} has the fate of its transaction when what nobody awaits sends a ROLLBACK after an answer`,
+      ['rollback'],
+      async (scene) => {
+        const { rows, committed } = await rolledBackInside(scene, last, async (tx) => {
+          void scene.opened.read(tx).then(() => scene.rollback(tx), ignore)
+          await new Promise((resolve) => setImmediate(resolve)) // the first is sent by then
+        })
+        expect(rows).toBe(committed ? 1 : 0)
+      },
+    )
   }
 
   test('proves its commit only when it committed', async (scene) => {
@@ -208,6 +220,8 @@ async function rolledBackInside<Tx>(
   const rows = await scene.opened.probe.barrier(key.gid)
   return { rows: rows.length, committed: await scene.has(text) }
 }
+
+function ignore(): void {}
 
 /** What a case puts in an order, inside its transaction. */
 interface Parts {

@@ -36,6 +36,16 @@ describe('a transaction', () => {
     expect(settings).toEqual({ level, readOnly, deferrable })
   })
 
+  test('takes two barrier rows at once, behind a statement that is under way', async () => {
+    const keys = await Promise.all([newKey(h.database), newKey(h.database)])
+    await h.database.transaction(async (client) => {
+      const slow = client.query('select pg_sleep(0.05)')
+      const inserted = keys.map((key) => h.database.barrier.insert(h.database.context(client), key))
+      await Promise.all([slow, ...inserted])
+    })
+    for (const { gid } of keys) expect(await h.barrier(gid)).toHaveLength(1)
+  })
+
   test('rejects when the error of a failed statement was swallowed', async () => {
     const swallowed = h.database.transaction(async (client) => {
       await order(client, 'swallowed')

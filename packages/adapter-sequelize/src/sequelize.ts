@@ -129,7 +129,7 @@ function sequelizeDriver(
             assertOpen()
             return await guard.execute(statement)
           }
-          return await (guard.whenAnswered ? guard.whenAnswered(send) : send())
+          return await (opened && guard.whenAnswered ? guard.whenAnswered(send) : send())
         },
         async assertUsable() {
           assertOpen()

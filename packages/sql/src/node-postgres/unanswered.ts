@@ -3,6 +3,9 @@ import type { PgQueryable } from './query.ts'
 import type { TransactionWatch } from './transaction-watch.ts'
 import { plain, submit, wireQuery } from './wire.ts'
 
+/** Two that wait on one client would keep each other waiting, by what each of them asks. */
+const turns = new WeakMap<PgQueryable, Promise<unknown>>()
+
 /**
  * Sends when all is answered that was sent on this client before, but for a BEGIN that is sent together with what
  * comes next. What nobody awaited may be a ROLLBACK: what is sent after that commits by itself, and until it is
@@ -16,8 +19,21 @@ export async function whenAnswered<R>(
   watch: TransactionWatch,
   send: () => Promise<R>,
 ): Promise<R> {
-  while (unanswered(client) > (watch.hasBegun() ? 0 : 1)) await answer(client)
-  return await send()
+  const isWaiting = (): boolean =>
+    watch.ended() === undefined && unanswered(client) > (watch.hasBegun() ? 0 : 1)
+  const before = turns.get(client)
+  if (!before && !isWaiting()) return await send()
+  const turn = (async () => {
+    await before?.catch(() => {})
+    while (isWaiting()) await answer(client)
+    return await send()
+  })()
+  turns.set(client, turn)
+  try {
+    return await turn
+  } finally {
+    if (turns.get(client) === turn) turns.delete(client)
+  }
 }
 
 /** @throws Error when none comes: the connection is lost, or it took too long. */

@@ -60,8 +60,8 @@ export const jobStores: readonly Mutation[] = [
     from: '(gid, lease_token, cursor) in (select gid, token, cursor from ended)',
     to: '(gid, cursor) in (select gid, cursor from ended)',
     test: {
-      file: 'packages/self-tm/test/postgres-finished.test.ts',
-      name: 'is not deleted under another token',
+      file: 'packages/self-tm/test/postgres-job-store.test.ts',
+      name: 'it is not deleted under another token',
     },
   },
   {
@@ -70,8 +70,8 @@ export const jobStores: readonly Mutation[] = [
     from: 'select place from locked where not keep',
     to: 'select place from locked',
     test: {
-      file: 'packages/self-tm/test/postgres-finished.test.ts',
-      name: 'is one of a batch of all kinds',
+      file: 'packages/self-tm/test/postgres-job-store.test.ts',
+      name: 'it is one of a batch of all kinds',
     },
   },
   {
@@ -167,6 +167,36 @@ export const jobStores: readonly Mutation[] = [
     test: {
       file: 'packages/self-tm/test/postgres-concurrency.test.ts',
       name: 'a heartbeat and a batch of ended steps in opposite orders do not deadlock',
+    },
+  },
+  {
+    name: 'on SQLite an old holder may finish a job whose row is not kept',
+    file: 'packages/self-tm/src/store/sqlite/settle.ts',
+    from: 'on j.gid = e.gid and j.lease_token = e.token and',
+    to: 'on j.gid = e.gid and',
+    test: {
+      file: 'packages/self-tm/test/sqlite-job-store.test.ts',
+      name: 'it is not deleted under another token',
+    },
+  },
+  {
+    name: 'on SQLite a finish deletes rows that are kept for late messages',
+    file: 'packages/self-tm/src/store/sqlite/settle.ts',
+    from: "j.state in ('prepared', 'submitted') and not j.keep",
+    to: "j.state in ('prepared', 'submitted')",
+    test: {
+      file: 'packages/self-tm/test/sqlite-job-store.test.ts',
+      name: 'it is one of a batch of all kinds',
+    },
+  },
+  {
+    name: 'on SQLite a finish of which the row is kept is not written',
+    file: 'packages/self-tm/src/store/sqlite/settle.ts',
+    from: 'if (changes.length > 0 || written === settlements.length) return written',
+    to: 'if (written >= 0) return written',
+    test: {
+      file: 'packages/self-tm/test/sqlite-job-store.test.ts',
+      name: 'finished: a job that may be sent again stays',
     },
   },
   {
@@ -273,10 +303,10 @@ export const jobStores: readonly Mutation[] = [
     },
   },
   {
-    name: 'a batch of which MySQL wrote a part counts as written',
-    file: 'packages/self-tm/src/store/mysql/settle.ts',
-    from: 'return deleted + changed === settlements.length ?',
-    to: 'return deleted + changed > 0 ?',
+    name: 'a batch of which a part was written counts as written',
+    file: 'packages/self-tm/src/store/sql-job-store.ts',
+    from: 'if (count === batch.length)',
+    to: 'if (count > 0)',
     test: {
       file: 'packages/self-tm/test/mysql-concurrency.test.ts',
       name: 'a batch of which some are lost says of each what it is',

@@ -2,6 +2,7 @@ import { describe } from 'vitest'
 import { describeClaiming } from './claiming.ts'
 import type { JobStoreHarness } from './harness.ts'
 import { describeEnlisting } from './enlisting.ts'
+import { describeFinishing } from './finishing.ts'
 import { describeHistories } from './histories.ts'
 import { describeLeases } from './leases.ts'
 import { describeLedger } from './ledger.ts'
@@ -19,6 +20,7 @@ const concerns = {
   claiming: describeClaiming,
   leases: describeLeases,
   settling: describeSettling,
+  finishing: describeFinishing,
   states: describeStates,
   histories: describeHistories,
   steering: describeSteering,

@@ -57,12 +57,12 @@ export interface JobStatements {
   claimJobs(database: AnySqlDatabase, request: ClaimRequest): Rows
   /** The gids whose lease was still this holder's. */
   renewLeases(database: AnySqlDatabase, held: readonly HeldLease[], leaseMs: number): Rows
-  /** The gids that were written. */
+  /** How many were written. */
   settleJobs(
     database: AnySqlDatabase,
     settlements: readonly Settlement[],
     keepHistory: boolean,
-  ): Rows
+  ): Promise<number>
   /** `gid`, `lease_token`, `cursor`, `state`, and `leased`: whether the lease was not given up. */
   readCursors(database: AnySqlDatabase, gids: readonly string[]): Rows
   /** As `viewOf` reads them; times as epoch milliseconds. */

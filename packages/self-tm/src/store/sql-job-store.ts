@@ -161,40 +161,30 @@ class SqlJobStore implements JobStore {
   }
 
   async settle(settlements: readonly Settlement[]): Promise<ReadonlyMap<string, SettleResult>> {
+    const batch = settlements.map(storable)
     const keepHistory = this.#history !== undefined
-    const results = new Map<string, SettleResult>()
-    let left = settlements.map(storable)
-    while (left.length > 0) {
-      const batch = left
-      const rows = await this.#run((says) => says.settleJobs(this.database, batch, keepHistory))
-      for (const row of rows) results.set(row['gid'] as string, 'saved')
-      left = await this.#missed(
-        batch.filter(({ gid }) => !results.has(gid)),
-        results,
-      )
-    }
-    return results
+    const count = await this.#run((says) => says.settleJobs(this.database, batch, keepHistory))
+    if (count === batch.length) return new Map(batch.map(({ gid }) => [gid, 'saved'] as const))
+    return await this.#resultsOf(batch)
   }
 
-  /** What became of those that were not written. @returns the ones to write again. */
-  async #missed(
-    missed: readonly Settlement[],
-    results: Map<string, SettleResult>,
-  ): Promise<Settlement[]> {
-    if (missed.length === 0) return []
-    const gids = missed.map(({ gid }) => gid)
+  /** A count does not say which were written. Where the rows stand does. */
+  async #resultsOf(batch: readonly Settlement[]): Promise<ReadonlyMap<string, SettleResult>> {
+    const gids = batch.map(({ gid }) => gid)
     const found = await this.#run((says) => says.readCursors(this.database, gids))
     const standing = new Map(found.map((row) => [row['gid'] as string, standingOf(row)]))
+    const results = new Map<string, SettleResult>()
     const again: Settlement[] = []
-    for (const settlement of missed) {
+    for (const settlement of batch) {
       const row = standing.get(settlement.gid)
-      // Not written may mean: written before, by a call whose answer was lost.
+      // By this call, or before by one whose answer was lost.
       if (wasWritten(settlement, row)) results.set(settlement.gid, 'saved')
-      // Or that something else was written to the row in between, such as a renewal of its lease.
+      // Something else was written to the row in between, such as a renewal of its lease.
       else if (isStillHeld(settlement, row)) again.push(settlement)
       else results.set(settlement.gid, 'lost')
     }
-    return again
+    if (again.length === 0) return results
+    return new Map([...results, ...(await this.settle(again))])
   }
 
   isRefusal(error: unknown): boolean {

@@ -2,16 +2,12 @@ import { rawSql, sql } from '@stepping/sql'
 import type { AnySqlDatabase, Execute, SqlValue, Statement, Tables } from '@stepping/sql'
 import { join, list, now, nowPlus } from '@stepping/sql/mysql'
 import { among } from './among.ts'
-import type { Row } from '../job-rows.ts'
 import type { Settlement } from '../job-store.ts'
 
 /**
- * Writes a batch of endings and returns the gids it wrote. A row is written only under its holder's
+ * Writes a batch of endings and resolves with how many it wrote. A row is written only under its holder's
  * token and at the cursor that the holder saw, so a holder that lost its lease, or that repeats
  * itself, changes nothing.
- *
- * The server counts the rows that it wrote and does not name them. Where it wrote all, that says it;
- * else no gid is returned, and the caller reads where each row stands.
  *
  * Each statement goes through the primary key in its order, whoever sends it, so that two batches
  * which share two rows do not deadlock. A small table would else be read whole, and wait for the rows
@@ -21,14 +17,14 @@ export async function settleJobs(
   database: AnySqlDatabase,
   settlements: readonly Settlement[],
   keepHistory: boolean,
-): Promise<readonly Row[]> {
+): Promise<number> {
   const finished = settlements.filter(({ to }) => to === 'finished')
   const deleted = await deleteFinished(database, finished, keepHistory)
   // Of those that are left, each is kept for late messages, or not this holder's any more.
   const rest =
     deleted === finished.length ? settlements.filter(({ to }) => to !== 'finished') : settlements
   const changed = rest.length === 0 ? 0 : await changeJobs(database, rest)
-  return deleted + changed === settlements.length ? settlements.map(({ gid }) => ({ gid })) : []
+  return deleted + changed
 }
 
 async function deleteFinished(

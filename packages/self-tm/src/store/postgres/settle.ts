@@ -1,10 +1,9 @@
 import { durableCommit, rawSql, sql } from '@stepping/sql'
 import type { AnySqlDatabase, Statement, Tables } from '@stepping/sql'
-import type { Row } from '../job-rows.ts'
 import type { Settlement } from '../job-store.ts'
 
 /**
- * Writes a batch of endings and returns the gids it wrote. A row is written only under its holder's
+ * Writes a batch of endings and resolves with how many it wrote. A row is written only under its holder's
  * token and at the cursor that the holder saw, so a holder that lost its lease, or that repeats
  * itself, changes nothing.
  *
@@ -16,24 +15,24 @@ export async function settleJobs(
   database: AnySqlDatabase,
   settlements: readonly Settlement[],
   keepHistory: boolean,
-): Promise<readonly Row[]> {
-  const { tables } = database
+): Promise<number> {
   const finished = settlements.filter(({ to }) => to === 'finished')
   const others = settlements.filter(({ to }) => to !== 'finished')
-  const statements = [
-    ...(finished.length > 0 ? [finishJobs(tables, finished, keepHistory)] : []),
-    ...(others.length > 0 ? [changeJobs(tables, others)] : []),
-  ]
-  const results = await Promise.all(statements.map((statement) => database.run(statement)))
-  return results.flatMap(({ rows }) => rows)
+  const [ended, changed] = await Promise.all([
+    finishJobs(database, finished, keepHistory),
+    changeJobs(database, others),
+  ])
+  return ended + changed
 }
 
 /** For most jobs all that there is to write. */
-function finishJobs(
-  tables: Tables,
+async function finishJobs(
+  database: AnySqlDatabase,
   finished: readonly Settlement[],
   keepHistory: boolean,
-): Statement {
+): Promise<number> {
+  if (finished.length === 0) return 0
+  const { tables } = database
   const job = tables.table('job')
   const held = finished.map(({ gid, token, cursor }) => ({ gid, token, cursor }))
   // As a condition by itself the planner could make it a join; in this form it is a look into a hash table.
@@ -43,7 +42,7 @@ function finishJobs(
       select gid, app, 'finished', steps, last_error, created_at, clock_timestamp() from deleted
       on conflict (gid) do nothing
     )`
-  return sql`
+  const { rows } = await database.run(sql`
     with ended as materialized (
       select * from json_to_recordset(${JSON.stringify(held)}::text::json) as e (gid text, token int, cursor int)
     ), ${lockedRows(tables, isHeld)}, deleted as (
@@ -55,16 +54,22 @@ function finishJobs(
       where ctid = any(array(select place from locked where keep))
       returning gid
     )${keepHistory ? moved : rawSql('')}
-    select gid from deleted union all select gid from kept`
+    select count(*)::int as written from (select from deleted union all select from kept) ended`)
+  return Number(rows[0]!['written'])
 }
 
 /**
  * A repeat of `submitted` writes nothing. A pending `retry_now` outlives a failure: the operator's word is newer. Rows and
  * endings are joined by what no index is of: a plan made while there was hardly a job would walk the whole index for it.
  */
-function changeJobs(tables: Tables, settlements: readonly Settlement[]): Statement {
+async function changeJobs(
+  database: AnySqlDatabase,
+  settlements: readonly Settlement[],
+): Promise<number> {
+  if (settlements.length === 0) return 0
+  const { tables } = database
   const job = tables.table('job')
-  return sql`
+  const { affected } = await database.run(sql`
     with ended as materialized (
       select * from json_to_recordset(${JSON.stringify(settlements)}::text::json) as e
         (gid text, token int, cursor int, "to" text, "nextStep" text, "inMs" float8, "leaseMs" float8, error text)
@@ -95,8 +100,8 @@ function changeJobs(tables: Tables, settlements: readonly Settlement[]): Stateme
     from ended e
     where j.ctid = any(array(select place from locked))
       and j.gid || '' = e.gid and j.lease_token = e.token and j.cursor = e.cursor
-      and (j.state = 'prepared' or e.to <> 'submitted')
-    returning j.gid`
+      and (j.state = 'prepared' or e.to <> 'submitted')`)
+  return affected
 }
 
 /**

@@ -63,17 +63,17 @@ function takeJobs(
   { owner, leaseMs }: ClaimRequest,
   rows: readonly Row[],
 ): Statement {
-  const seen = rows.map((row) => ({
-    gid: row['gid'],
-    token: Number(row['lease_token']),
-    until: numberOrNull(row['lease_until']),
-  }))
+  const seen = rows.map((row) => [
+    row['gid'],
+    Number(row['lease_token']),
+    numberOrNull(row['lease_until']),
+  ])
   return sql`
     update ${tables.table('job')} as j set lease_owner = ${owner}, lease_token = j.lease_token + 1,
       attempts = j.attempts + (j.lease_until is not null and j.state = 'submitted'),
       lease_until = ${after(leaseMs)}
     from (
-      select value ->> 'gid' as gid, value ->> 'token' as token, value ->> 'until' as until
+      select value ->> 0 as gid, value ->> 1 as token, value ->> 2 as until
       from json_each(${JSON.stringify(seen)})
     ) seen
     where j.gid = seen.gid and j.lease_token = seen.token and j.lease_until is seen.until

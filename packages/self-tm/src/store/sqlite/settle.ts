@@ -1,63 +1,56 @@
 import { sql, sqliteClock as clock } from '@stepping/sql'
 import type { AnySqlDatabase, Statement, Tables } from '@stepping/sql'
-import type { Row } from '../job-rows.ts'
 import type { Settlement } from '../job-store.ts'
 
 /**
- * Writes a batch of endings in one transaction and returns the gids it wrote. A row is written only
- * under its holder's token and at the cursor that the holder saw, so a holder that lost its lease,
- * or that repeats itself, changes nothing. A pending `retry_now` outlives a failure, and a repeat of
+ * Writes a batch of endings and resolves with how many it wrote. A row is written only under its
+ * holder's token and at the cursor that the holder saw, so a holder that lost its lease, or that
+ * repeats itself, changes nothing. A pending `retry_now` outlives a failure, and a repeat of
  * `submitted`: the operator's word is newer.
  */
 export async function settleJobs(
   database: AnySqlDatabase,
   settlements: readonly Settlement[],
   keepHistory: boolean,
-): Promise<readonly Row[]> {
+): Promise<number> {
   const { tables } = database
-  const ended = endings(settlements)
-  const finished = settlements.some(({ to }) => to === 'finished')
-  const results = await database.batch([
-    ...(finished && keepHistory ? [moveToHistory(tables, ended)] : []),
-    ...(finished ? [deleteFinished(tables, ended)] : []),
-    changeOthers(tables, ended),
-  ])
-  return results.flatMap(({ rows }) => rows)
+  const finished = settlements.filter(({ to }) => to === 'finished')
+  const moves = finished.length > 0 && keepHistory ? [moveToHistory(tables, finished)] : []
+  const deletes = finished.length > 0 ? [deleteFinished(tables, finished)] : []
+  const changes = finished.length < settlements.length ? [changeJobs(tables, settlements)] : []
+  const results = await database.batch([...moves, ...deletes, ...changes])
+  const written = results.slice(moves.length).reduce((sum, { affected }) => sum + affected, 0)
+  if (changes.length > 0 || written === settlements.length) return written
+  // Of those that are left, each is kept for late messages, or not this holder's any more.
+  return written + (await database.run(changeJobs(tables, finished))).affected
 }
 
-/** Whose gids, and in which history, is decided by the same condition. */
-const written = sql`
-  j.gid = e.gid and j.lease_token = e.token and j.cursor = e.cursor
-    and j.lease_until is not null
-    and (j.state = 'prepared' or j.state = 'submitted' and e.outcome <> 'submitted')`
-
-function endings(settlements: readonly Settlement[]): Statement {
-  return sql`(
-    select value ->> 'gid' as gid, value ->> 'token' as token, value ->> 'cursor' as cursor,
-      value ->> 'to' as outcome, value ->> 'nextStep' as next_step, value ->> 'inMs' as in_ms,
-      value ->> 'leaseMs' as lease_ms, value ->> 'error' as error
-    from json_each(${JSON.stringify(settlements)})) as e`
-}
-
-function moveToHistory(tables: Tables, ended: Statement): Statement {
+function moveToHistory(tables: Tables, finished: readonly Settlement[]): Statement {
   return sql`
     insert into ${tables.table('history')} (gid, app, state, steps, last_error, created_at, finished_at)
     select j.gid, j.app, 'finished', j.steps, j.last_error, j.created_at, ${clock}
-    from ${ended} join ${tables.table('job')} as j on ${written}
-    where e.outcome = 'finished' and not j.keep
+    from ${done(tables, finished)} where true
     on conflict (gid) do nothing`
 }
 
-function deleteFinished(tables: Tables, ended: Statement): Statement {
-  const job = tables.table('job')
+/** For most jobs all that there is to write. */
+function deleteFinished(tables: Tables, finished: readonly Settlement[]): Statement {
   return sql`
-    delete from ${job} where gid in (
-      select j.gid from ${ended} join ${job} as j on ${written}
-      where e.outcome = 'finished' and not j.keep)
-    returning gid`
+    delete from ${tables.table('job')} where rowid in (select j.rowid from ${done(tables, finished)})`
 }
 
-function changeOthers(tables: Tables, ended: Statement): Statement {
+/** Whose rows are deleted, and in which history, is decided by the same condition. */
+function done(tables: Tables, finished: readonly Settlement[]): Statement {
+  const held = finished.map(({ gid, token, cursor }) => [gid, token, cursor])
+  return sql`(
+    select value ->> 0 as gid, value ->> 1 as token, value ->> 2 as cursor
+    from json_each(${JSON.stringify(held)})
+  ) e join ${tables.table('job')} as j
+    on j.gid = e.gid and j.lease_token = e.token and j.cursor = e.cursor
+      and j.lease_until is not null and j.state in ('prepared', 'submitted') and not j.keep`
+}
+
+function changeJobs(tables: Tables, settlements: readonly Settlement[]): Statement {
   return sql`
     update ${tables.table('job')} as j set
       state = case
@@ -82,8 +75,15 @@ function changeOthers(tables: Tables, ended: Statement): Statement {
         when e.outcome = 'advanced' then null
         else j.last_error end,
       finished_at = case when e.outcome in ('finished', 'rolledBack') then ${clock} end
-    from ${ended} where ${written}
-    returning gid`
+    from (
+      select value ->> 'gid' as gid, value ->> 'token' as token, value ->> 'cursor' as cursor,
+        value ->> 'to' as outcome, value ->> 'nextStep' as next_step, value ->> 'inMs' as in_ms,
+        value ->> 'leaseMs' as lease_ms, value ->> 'error' as error
+      from json_each(${JSON.stringify(settlements)})
+    ) e
+    where j.gid = e.gid and j.lease_token = e.token and j.cursor = e.cursor
+      and j.lease_until is not null
+      and (j.state = 'prepared' or j.state = 'submitted' and e.outcome <> 'submitted')`
 }
 
 /** Where the rows stand that a batch did not write. */

@@ -32,6 +32,26 @@ export const selfTm: readonly Mutation[] = [
     },
   },
   {
+    name: 'all jobs of a claim begin in one turn of the event loop',
+    file: 'packages/self-tm/src/worker.ts',
+    from: 'const perTurn = 250',
+    to: 'const perTurn = Infinity',
+    test: {
+      file: 'packages/self-tm/src/worker.test.ts',
+      name: 'so many jobs begin in several turns of the event loop',
+    },
+  },
+  {
+    name: 'jobs that wait for their turn keep their leases at the close',
+    file: 'packages/self-tm/src/worker.ts',
+    from: 'this.#closing ? claims : claims.slice(0, perTurn)',
+    to: 'claims.slice(0, perTurn)',
+    test: {
+      file: 'packages/self-tm/src/worker-close.test.ts',
+      name: 'is given back when its turn would come during the close',
+    },
+  },
+  {
     name: 'a process begins its own stalled job a second time',
     file: 'packages/self-tm/src/worker.ts',
     from: 'if (!(await endsWithin(old.over, leaseMs / 3))) return await this.#giveBack(claim, leaseMs)',

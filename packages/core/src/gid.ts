@@ -22,6 +22,6 @@ export function assertGid(gid: string): void {
   throw new SteppingError(
     'GID_INVALID',
     `The gid ${JSON.stringify(gid)?.slice(0, 140)} is not usable: it must be 1 to 128 characters of a-z, 0-9, '.', '_', ':' and '-'. ` +
-      'Hash a longer or different id (for example its SHA-256 in hex) and pass that.',
+      'No capitals, which some databases take for the same as small letters. Hash any other id (for example its SHA-256 in hex) and pass that.',
   )
 }

@@ -115,7 +115,8 @@ export function guardedJobs(
       assert.storeCanBeAsked()
       return await jobs.find(gid)
     },
-    async list({ state, limit = 100, after = '' }) {
+    async list(query) {
+      const { state, limit = 100, after = '' } = { ...query }
       const request = { app, state, limit, after }
       assertRequest(request)
       assert.storeCanBeAsked()

@@ -143,6 +143,9 @@ export function servicesOfSteps(): void {
   createStepping({ app: 'shop', tm, steps: [mail, plain], services: { mailer } })
   createStepping({ app: 'shop', tm, steps: [plain] })
   createStepping({ app: 'shop', tm, steps: [] })
+  createStepping({ app: 'shop', tm, steps: [mail, plain], execute: false })
+  // @ts-expect-error who may run steps has their services
+  createStepping({ app: 'shop', tm, steps: [mail, plain], execute: true })
   // @ts-expect-error a step needs services
   createStepping({ app: 'shop', tm, steps: [mail] })
   // @ts-expect-error a step needs services, whichever is first

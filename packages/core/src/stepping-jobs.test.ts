@@ -65,6 +65,7 @@ describe('looking at jobs', () => {
   })
 
   it.each([
+    [undefined, /state is undefined/],
     [{}, /state is undefined, it must be one of prepared, .*parked/],
     [{ state: `parked' or 'a' = 'a` }, /state is "parked' or/],
     [{ state: 'parked', limit: 1_001 }, /limit is 1001, it must be a whole number from 1 to 1000/],

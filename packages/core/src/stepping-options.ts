@@ -23,9 +23,10 @@ export type SteppingOptions<Services = unknown> = {
   readonly onEvent?: (event: SteppingEvent) => void
 } & ServicesOption<Services>
 
+/** Who runs no step needs none of what they use. That comes first, as the compiler says what is missing of the last one. */
 type ServicesOption<Services> = unknown extends Services
   ? { readonly services?: undefined }
-  : { readonly services: Services }
+  : { readonly execute: false; readonly services?: Services } | { readonly services: Services }
 
 /** @throws SteppingError `OPTIONS_INVALID` for what would fail later, or only when a job is stored. */
 export function assertOptions({ app, tm, databases, steps }: SteppingOptions): void {

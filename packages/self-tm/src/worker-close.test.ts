@@ -3,6 +3,7 @@ import { untilAborted } from '../test/fake-participant.ts'
 import { jobOf } from '../test/jobs.ts'
 import { claimDue, drainMs, leaseMs, pause, settled, setUpWorker } from '../test/work.ts'
 import type { WorkerParts } from '../test/work.ts'
+import { memoryJobStore } from './store/memory-job-store.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
@@ -88,6 +89,26 @@ describe('a step that runs', () => {
 })
 
 describe('what was not begun', () => {
+  test('is given back when its turn would come during the close', async () => {
+    const memory = memoryJobStore()
+    for (let n = 0; n < 3_000; n++) await memory.submit(jobOf(['A']))
+    let closed: ReturnType<typeof close> | undefined
+    const parts: WorkerParts = setUpWorker(
+      {
+        A() {
+          closed ??= close(parts)
+        },
+      },
+      { memory, concurrency: 6_000 },
+    )
+    await settled()
+    expect(closed).toHaveBeenCalledOnce()
+    const begun = parts.participant.begun.length
+    expect(begun).toBeLessThan(3_000)
+    const request = { app: 'shop', owner: 'other', leaseMs, limit: 3_000, stepNames: ['A'] }
+    expect((await memory.claim(request)).claims).toHaveLength(3_000 - begun)
+  })
+
   test('is given back when its claim is answered during the close', async () => {
     const answer = Promise.withResolvers<void>()
     const parts: WorkerParts = setUpWorker(

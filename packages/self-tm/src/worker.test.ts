@@ -297,6 +297,20 @@ test('behind a backlog the next jobs are claimed before those that were claimed 
   expect(order.slice(0, 4)).toEqual(['claim 2', 'claim 2', 'begin', 'begin'])
 })
 
+test('so many jobs begin in several turns of the event loop: what else waits for one gets it in between', async () => {
+  const memory = memoryJobStore()
+  for (let n = 0; n < 600; n++) await memory.submit(jobOf(['A']))
+  let begunBefore = 0
+  const A = counting(async () => {
+    if (A.now === 1) setImmediate(() => (begunBefore = A.now))
+    await pause(leaseMs / 2)
+  })
+  setUpWorker({ A }, { memory, concurrency: 1_200 })
+  await settled()
+  expect(A.now).toBe(600)
+  expect(begunBefore).toBeLessThan(600)
+})
+
 test('who listens is told after each claim whether it left a backlog', async () => {
   const memory = memoryJobStore()
   for (let job = 0; job < 3; job++) await memory.submit(jobOf(['A']))

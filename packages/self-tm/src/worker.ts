@@ -35,6 +35,12 @@ export interface Slot {
 /** No sooner than this after a look that found a due job which it could not take. */
 const shortestWaitMs = 20
 
+/**
+ * How many claimed jobs begin in one turn of the event loop. In one that begins a thousand, answers of the database, and
+ * requests of the app, wait for 20 ms; with this many a backlog is drained a little faster.
+ */
+const perTurn = 250
+
 /** How long steps that were told to stop may take to do so. */
 const interruptMs = 1_000
 
@@ -199,33 +205,39 @@ export class Worker {
   }
 
   /**
-   * In a turn of the event loop of their own, before which the next claim is sent.
+   * In turns of the event loop of their own, before which the next claim is sent.
    *
    * @param mayWait Whether more may have been claimed than there are slots.
    */
   #beginSoon(claims: readonly Claim[], sentAtMs: number, mayWait: boolean): void {
     if (claims.length === 0) return
     this.#slots.reserve(claims.length)
-    setImmediate(() => {
-      this.#slots.unreserve(claims.length)
-      const fresh = claims.filter((claim) => {
-        if (!this.#runs.has(claim.gid)) return true
-        // It waits for no slot: the attempt that runs here has to be told to stop.
-        this.#begin(claim, sentAtMs, true)
-        return false
-      })
-      if (mayWait && !this.#closing) {
-        this.#ahead.add(fresh, sentAtMs)
-        this.#fill()
-        if (this.#ahead.room > 0) this.#wakeUp.wake()
-        return
-      }
-      // The app began to close, or its own jobs took the slots, while the claim was under way.
-      for (const claim of fresh) {
-        if (this.#slots.free > 0) this.#begin(claim, sentAtMs, true)
-        else void this.#giveBack(claim, 0)
-      }
+    setImmediate(() => this.#beginSome(claims, sentAtMs, mayWait))
+  }
+
+  /** As many as a turn should take, and then the others; at the close all, as nobody waits for another turn. */
+  #beginSome(claims: readonly Claim[], sentAtMs: number, mayWait: boolean): void {
+    const some = this.#closing ? claims : claims.slice(0, perTurn)
+    const later = claims.slice(some.length)
+    if (later.length > 0) setImmediate(() => this.#beginSome(later, sentAtMs, mayWait))
+    this.#slots.unreserve(some.length)
+    const fresh = some.filter((claim) => {
+      if (!this.#runs.has(claim.gid)) return true
+      // It waits for no slot: the attempt that runs here has to be told to stop.
+      this.#begin(claim, sentAtMs, true)
+      return false
     })
+    if (mayWait && !this.#closing) {
+      this.#ahead.add(fresh, sentAtMs)
+      this.#fill()
+      if (this.#ahead.room > 0) this.#wakeUp.wake()
+      return
+    }
+    // The app began to close, or its own jobs took the slots, while the claim was under way.
+    for (const claim of fresh) {
+      if (this.#slots.free > 0) this.#begin(claim, sentAtMs, true)
+      else void this.#giveBack(claim, 0)
+    }
   }
 
   /** With those that wait for slots. */

@@ -76,9 +76,9 @@ export const adapters: readonly Mutation[] = [
   },
   {
     name: 'a job is inserted after what nobody awaited has ended its transaction',
-    file: 'packages/sql/src/node-postgres/commit-together.ts',
-    from: 'if (watch.ended() !== undefined) throw transactionUnusable(overInCallback)',
-    to: '',
+    file: 'packages/sql/src/node-postgres/send-within.ts',
+    from: 'query.submit = (wire) => refusal() ?? write(wire)',
+    to: 'query.submit = write',
     test: {
       file: 'packages/adapter-drizzle/test/together.test.ts',
       name: 'is not stored after a rollback that nobody awaited',
@@ -87,8 +87,8 @@ export const adapters: readonly Mutation[] = [
   {
     name: 'a barrier row is inserted after a ROLLBACK below Drizzle that nobody awaited',
     file: 'packages/adapter-drizzle/src/node-postgres.ts',
-    from: 'whenAnswered: (send) => whenAnswered(connection, watch, send),',
-    to: 'whenAnswered: (send) => send(),',
+    from: 'execute: (statement) => execute(connection, statement, prepare, watch),',
+    to: 'execute: (statement) => execute(connection, statement, prepare),',
     test: {
       file: 'packages/adapter-drizzle/test/conformance.node-postgres.test.ts',
       name: 'a barrier row has the fate of its transaction after a ROLLBACK that its user sent and did not await',
@@ -97,21 +97,21 @@ export const adapters: readonly Mutation[] = [
   {
     name: 'a barrier row is inserted after a ROLLBACK below Sequelize that nobody awaited',
     file: 'packages/adapter-sequelize/src/postgres.ts',
-    from: 'whenAnswered: (send) => whenAnswered(connection as Connection, watch, send),',
-    to: 'whenAnswered: (send) => send(),',
+    from: 'const within = opened ? watch : undefined',
+    to: 'const within = undefined',
     test: {
       file: 'packages/adapter-sequelize/test/conformance.postgres.test.ts',
       name: 'a barrier row has the fate of its transaction after a ROLLBACK that its user sent and did not await',
     },
   },
   {
-    name: 'what the answer to a statement has sent is not waited for',
-    file: 'packages/sql/src/node-postgres/unanswered.ts',
-    from: 'while (isWaiting()) await answer(client)',
-    to: 'if (isWaiting()) await answer(client)',
+    name: 'whether a transaction has ended is known after the next statement is sent',
+    file: 'packages/sql/src/node-postgres/transaction-watch.ts',
+    from: "connection.prependListener('readyForQuery', onReady)",
+    to: "connection.on('readyForQuery', onReady)",
     test: {
       file: 'packages/adapter-pg/test/conformance.test.ts',
-      name: 'a barrier row has the fate of its transaction when what nobody awaits sends a ROLLBACK after an answer',
+      name: 'a barrier row has the fate of its transaction after a ROLLBACK that its user sent and did not await',
     },
   },
   {

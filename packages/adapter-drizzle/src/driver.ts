@@ -83,8 +83,8 @@ export interface DriverHandle {
 
 /** Sees what the server says about the statements of one transaction. */
 export interface CommitWatch extends Required<Pick<DbContext, 'provedCommit'>> {
-  /** Sends when what was sent before is answered, where only then it shows whether that ended the transaction. */
-  whenAnswered?<R>(send: () => Promise<R>): Promise<R>
+  /** In the transaction, or not at all, where it can end before what was sent is answered. */
+  execute?(statement: Statement): Promise<SqlResult>
   /** The server has ended it; another one may be open on its connection. */
   isOver?(): boolean
   /** This library's statement has just been answered. */

@@ -150,11 +150,8 @@ function drizzleDriver<
         opened: progress !== undefined,
         ...(progress?.token && { token: progress.token }),
         async execute(statement) {
-          const send = async (): Promise<SqlResult> => {
-            assertOpen()
-            return await run(tx, statement)
-          }
-          const result = await (watch?.whenAnswered ? watch.whenAnswered(send) : send())
+          assertOpen()
+          const result = await (watch?.execute ? watch.execute(statement) : run(tx, statement))
           watch?.sent()
           return result
         },

@@ -7,7 +7,6 @@ import {
   listen,
   surviveLostConnections,
   watchTransaction,
-  whenAnswered,
 } from '@stepping/sql/node-postgres'
 import type {
   PgPool,
@@ -57,7 +56,7 @@ export function nodePostgres(client: unknown, { prepare = false }: PrepareOption
           let proved: (() => boolean) | undefined
           let last: Statement | undefined
           return {
-            whenAnswered: (send) => whenAnswered(connection, watch, send),
+            execute: (statement) => execute(connection, statement, prepare, watch),
             isOver: () => watch.ended() !== undefined,
             sent: () => void (proved = watch.sent()),
             sendLast: (statement) => void (last = statement),

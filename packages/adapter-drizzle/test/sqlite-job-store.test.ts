@@ -28,6 +28,7 @@ describe.each([libsqlFile, libsqlOverHttp])('over $name', (driver) => {
     await store.migrate()
     return {
       store,
+      inTransaction: (work) => orders.transaction((tx) => work(orders.context(tx))),
       async pass(ms) {
         await query(
           `update ${prefix}job set due_at = due_at - ?1, lease_until = lease_until - ?1,

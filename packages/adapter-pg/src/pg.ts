@@ -8,7 +8,6 @@ import type {
   SchemaOptions,
   SqlDatabase,
   SqlDriver,
-  SqlResult,
   Statement,
 } from '@stepping/sql'
 import {
@@ -22,7 +21,6 @@ import {
   surviveLoss,
   surviveLostConnections,
   watchTransaction,
-  whenAnswered,
 } from '@stepping/sql/node-postgres'
 import type {
   PgAddress,
@@ -143,11 +141,8 @@ function pgDriver(
       const bound: BoundTransaction = {
         opened,
         async execute(statement) {
-          const send = async (): Promise<SqlResult> => {
-            assertOpen()
-            return await execute(client, statement, prepare)
-          }
-          const result = await (opened ? whenAnswered(client, watch, send) : send())
+          assertOpen()
+          const result = await execute(client, statement, prepare, opened ? watch : undefined)
           proved = watch.sent()
           return result
         },

@@ -14,16 +14,17 @@ export interface SequelizeDriver {
   readonly limits: DatabaseLimits
   /** As `SqlDriver.run`. */
   run(statement: Statement): Promise<SqlResult>
-  /** Watches over the transaction that is open on a connection; `isOwn`: nobody else sends anything in it. */
-  guard(connection: object, isOwn: boolean): TransactionGuard
+  /**
+   * Watches over the transaction that is open on a connection; `opened`: by this adapter; `isOwn`: nobody else sends
+   * anything in it.
+   */
+  guard(connection: object, opened: boolean, isOwn: boolean): TransactionGuard
   readonly listen?: SqlDriver<never, unknown>['listen']
 }
 
 export interface TransactionGuard {
   /** Why the transaction cannot be used any more; undefined when it can, as far as it shows. */
   unusable(): string | undefined
-  /** Sends when what was sent before is answered, where only then it shows whether that ended the transaction. */
-  whenAnswered?<R>(send: () => Promise<R>): Promise<R>
   readonly execute: Execute
   /** @throws SteppingError `TRANSACTION_LOST` where the server says that none is open. */
   assertOpen(): Promise<void>

@@ -29,7 +29,7 @@ export function overMysql2(db: Sequelize, queryOn: (connection: object) => Query
     },
     limits: {},
     run: (statement) => runAlone(pool, statement),
-    guard(core, isOwn) {
+    guard(core, _opened, isOwn) {
       // It is Sequelize that gives it back.
       const connection = { connection: core, query: queryOn(core), release() {}, destroy() {} }
       const guard = isOwn ? ownTransaction(connection) : guardTransaction(connection)

@@ -7,7 +7,6 @@ import {
   execute,
   listen,
   watchTransaction,
-  whenAnswered,
 } from '@stepping/sql/node-postgres'
 import type {
   PgAddress,
@@ -41,7 +40,7 @@ export function postgresDriver(db: Sequelize, { prepare = false }: PrepareOption
     },
     limits: {},
     run: (statement) => runAlone(db, statement, prepare),
-    guard(connection) {
+    guard(connection, opened) {
       const watch = watchTransaction(connection as Connection)
       let proved: (() => boolean) | undefined
       return {
@@ -51,9 +50,9 @@ export function postgresDriver(db: Sequelize, { prepare = false }: PrepareOption
           if (status === 'E') return 'a statement in it failed, so it can only be rolled back'
           return undefined
         },
-        whenAnswered: (send) => whenAnswered(connection as Connection, watch, send),
         async execute(statement) {
-          const result = await execute(connection as Connection, statement, prepare)
+          const within = opened ? watch : undefined
+          const result = await execute(connection as Connection, statement, prepare, within)
           proved = watch.sent()
           return result
         },

@@ -7,7 +7,6 @@ import type {
   SqlDatabase,
   SqlDatabaseOptions,
   SqlDriver,
-  SqlResult,
 } from '@stepping/sql'
 import type { PrepareOption } from '@stepping/sql/node-postgres'
 import type { Sequelize, Transaction, TransactionOptions } from 'sequelize'
@@ -73,7 +72,7 @@ function sequelizeDriver(
 
   function follow(root: Transaction, opened: boolean, isOwn: boolean): Followed {
     const connection = internalsOf(root).connection!
-    const found = { guard: driver.guard(connection, isOwn), opened, ending: false }
+    const found = { guard: driver.guard(connection, opened, isOwn), opened, ending: false }
     followed.set(root, found)
     return found
   }
@@ -125,11 +124,8 @@ function sequelizeDriver(
       const bound: BoundTransaction = {
         opened,
         async execute(statement) {
-          const send = async (): Promise<SqlResult> => {
-            assertOpen()
-            return await guard.execute(statement)
-          }
-          return await (opened && guard.whenAnswered ? guard.whenAnswered(send) : send())
+          assertOpen()
+          return await guard.execute(statement)
         },
         async assertUsable() {
           assertOpen()

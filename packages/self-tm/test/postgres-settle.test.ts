@@ -34,6 +34,18 @@ test('jobs that finish are moved to the history, but for those whose rows are ke
   )
 })
 
+test('an ending that something keeps from being written is left for another try', async () => {
+  const { store, query } = await open()
+  await store.submit(jobOf(['A']))
+  const { claims } = await store.claim(request())
+  await query(
+    `create function keep_row() returns trigger language plpgsql as 'begin return null; end'`,
+  )
+  await query('create trigger keep before update on $job for each row execute function keep_row()')
+  const settled = store.settle(claims.map((claim) => ending(claim, { to: 'finished' })))
+  await expect(settled).rejects.toThrow('keeps it from being written')
+})
+
 test('a batch of which one statement failed is saved when it is sent again', async () => {
   const opened = await open()
   const { database, query, stored } = opened

@@ -1,3 +1,4 @@
+import { SteppingError } from '@stepping/core'
 import type { BarrierKey } from '@stepping/core'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { postgres } from './postgres/index.ts'
@@ -45,6 +46,16 @@ describe('the answer about a gid', () => {
     answer.mockResolvedValue(reason)
     await expect(resolveBarrier(database, key)).rejects.toMatchObject({ code, gid: 'g1' })
   })
+
+  test.each(['TRANSACTION_ROLLED_BACK', 'TRANSACTION_OUTCOME_UNKNOWN'] as const)(
+    'is open when the transaction of the question itself ended with %s',
+    async (code) => {
+      const cause = new SteppingError(code, 'not the job’s')
+      answer.mockRejectedValue(cause)
+      const asked = resolveBarrier(database, key)
+      await expect(asked).rejects.toMatchObject({ code: 'BARRIER_UNDECIDED', gid: 'g1', cause })
+    },
+  )
 
   test('of another database names it with its tenant', async () => {
     answer.mockResolvedValue('changed')

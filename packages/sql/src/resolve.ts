@@ -1,4 +1,4 @@
-import { barrierUndecided, databaseChanged, SteppingError } from '@stepping/core'
+import { barrierUndecided, databaseChanged, isSteppingError, SteppingError } from '@stepping/core'
 import type { BarrierKey } from '@stepping/core'
 import type { SqlDialect } from './dialect.ts'
 import type { AnySqlDatabase } from './sql-database.ts'
@@ -49,10 +49,15 @@ export async function resolveBarrier(
         )
       : databaseChanged(database.ref, key.gid)
   } catch (error) {
-    if (!dialect.isUndecided(error)) throw error
+    if (!dialect.isUndecided(error) && !isOfTransaction(error)) throw error
     throw barrierUndecided(key.gid, error)
   } finally {
     clearTimeout(timer)
     asked.catch(() => {}) // given up, it still ends some time
   }
+}
+
+/** What became of the question's own transaction must not be taken for what became of the job's. */
+function isOfTransaction(error: unknown): boolean {
+  return isSteppingError(error) && error.code.startsWith('TRANSACTION_')
 }

@@ -58,6 +58,9 @@ const statementsOf: Partial<Record<AnySqlDatabase['dialect'], JobStatements>> = 
   sqlite: sqliteStatements,
 }
 
+/** How often a batch is written of which some rows were written to by others in between, before whoever asks has to wait. */
+const settleAttempts = 20
+
 class SqlJobStore implements JobStore {
   readonly database: AnySqlDatabase
   readonly #statements: JobStatements
@@ -161,20 +164,31 @@ class SqlJobStore implements JobStore {
   }
 
   async settle(settlements: readonly Settlement[]): Promise<ReadonlyMap<string, SettleResult>> {
-    const batch = settlements.map(storable)
-    const keepHistory = this.#history !== undefined
-    const count = await this.#run((says) => says.settleJobs(this.database, batch, keepHistory))
-    if (count === batch.length) return new Map(batch.map(({ gid }) => [gid, 'saved'] as const))
-    return await this.#resultsOf(batch)
+    const results = new Map<string, SettleResult>()
+    let left = settlements.map(storable)
+    for (let attempt = 1; left.length > 0; attempt++) {
+      if (attempt > settleAttempts) throw notWritten(left)
+      left = await this.#settle(left, results)
+    }
+    return results
   }
 
-  /** A count does not say which were written. Where the rows stand does. */
-  async #resultsOf(batch: readonly Settlement[]): Promise<ReadonlyMap<string, SettleResult>> {
+  /** @returns those that are to be written again. */
+  async #settle(
+    batch: readonly Settlement[],
+    results: Map<string, SettleResult>,
+  ): Promise<Settlement[]> {
+    const keepHistory = this.#history !== undefined
+    const count = await this.#run((says) => says.settleJobs(this.database, batch, keepHistory))
+    const again: Settlement[] = []
+    if (count === batch.length) {
+      for (const { gid } of batch) results.set(gid, 'saved')
+      return again
+    }
+    // A count does not say which were written. Where the rows stand does.
     const gids = batch.map(({ gid }) => gid)
     const found = await this.#run((says) => says.readCursors(this.database, gids))
     const standing = new Map(found.map((row) => [row['gid'] as string, standingOf(row)]))
-    const results = new Map<string, SettleResult>()
-    const again: Settlement[] = []
     for (const settlement of batch) {
       const row = standing.get(settlement.gid)
       // By this call, or before by one whose answer was lost.
@@ -183,8 +197,7 @@ class SqlJobStore implements JobStore {
       else if (isStillHeld(settlement, row)) again.push(settlement)
       else results.set(settlement.gid, 'lost')
     }
-    if (again.length === 0) return results
-    return new Map([...results, ...(await this.settle(again))])
+    return again
   }
 
   isRefusal(error: unknown): boolean {
@@ -316,6 +329,14 @@ class SqlJobStore implements JobStore {
       }
     }
   }
+}
+
+function notWritten([first]: readonly Settlement[]): SteppingError {
+  return new SteppingError(
+    'DATABASE_UNREACHABLE',
+    `The ending of job ${first?.gid} could not be written: its row is held, and each time something else has changed it meanwhile, or keeps it from being written (a trigger?). It is tried again.`,
+    first && { gid: first.gid },
+  )
 }
 
 function notInserted(why: 'exists' | 'expired', gid: string, cause?: unknown): SteppingError {

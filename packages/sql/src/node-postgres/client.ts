@@ -58,5 +58,9 @@ export interface PgMessages {
 
 export interface PgConnection {
   on<E extends keyof PgMessages>(event: E, listener: (message: PgMessages[E]) => void): unknown
+  prependListener<E extends keyof PgMessages>(
+    event: E,
+    listener: (message: PgMessages[E]) => void,
+  ): unknown
   off<E extends keyof PgMessages>(event: E, listener: (message: PgMessages[E]) => void): unknown
 }

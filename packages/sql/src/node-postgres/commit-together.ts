@@ -1,10 +1,9 @@
 import type { Statement } from '../statement.ts'
-import { overInCallback, transactionUnusable } from '../transaction-errors.ts'
 import { namedQuery } from './execute.ts'
 import type { PgQueryable } from './query.ts'
 import type { TransactionWatch } from './transaction-watch.ts'
-import { whenAnswered } from './unanswered.ts'
-import { plain, submit, wireOf, wireQuery } from './wire.ts'
+import { sendWithin } from './send-within.ts'
+import { plain, wireOf, wireQuery } from './wire.ts'
 import type { Wire } from './wire.ts'
 
 /** Connections that have prepared their COMMIT. */
@@ -42,13 +41,7 @@ export async function commitTogether(
     committed = message.text === 'COMMIT'
     complete(message, wire)
   }
-  await whenAnswered(client, watch, async () => {
-    if (watch.ended() !== undefined) throw transactionUnusable(overInCallback)
-    await new Promise<void>((resolve, reject) => {
-      query.callback = (error) => (error ? reject(error) : resolve())
-      submit(client, query)
-    })
-  })
+  await sendWithin(client, watch, query)
   // Only now: after a statement that failed it was not read.
   if (commit.name && committed) hasCommit.add(connection)
   return committed

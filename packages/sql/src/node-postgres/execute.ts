@@ -3,7 +3,10 @@ import type { SqlResult, Statement } from '../statement.ts'
 import type { PgPool } from './client.ts'
 import { newQuery } from './query.ts'
 import type { NamedQuery, PgQueryable, PgResult } from './query.ts'
+import { sendWithin } from './send-within.ts'
 import { statementName } from './statement-name.ts'
+import type { TransactionWatch } from './transaction-watch.ts'
+import { wireQuery } from './wire.ts'
 
 export interface PrepareOption {
   /**
@@ -22,15 +25,23 @@ export function namedQuery(statement: Statement, prepare: boolean): NamedQuery {
     : { text, values }
 }
 
-/** @param on A pool, or a client. */
+/**
+ * @param on A pool, or a client.
+ * @param within The transaction that is open on the client: the statement is sent in it, or not at all.
+ * @throws SteppingError `TRANSACTION_UNUSABLE` when it was not sent.
+ */
 export async function execute(
   on: PgQueryable | PgPool,
   statement: Statement,
   prepare: boolean,
+  within?: TransactionWatch,
 ): Promise<SqlResult> {
+  const query = namedQuery(statement, prepare)
   const { rows, rowCount } = await ('totalCount' in on
-    ? onAnyClient(on, namedQuery(statement, prepare))
-    : send(on, namedQuery(statement, prepare)))
+    ? onAnyClient(on, query)
+    : within
+      ? sendWithin(on, within, wireQuery(on, query))
+      : send(on, query))
   return { rows, affected: rowCount ?? 0 }
 }
 

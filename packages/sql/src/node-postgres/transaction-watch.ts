@@ -50,9 +50,10 @@ export function watchTransaction(
     connection.off('errorMessage', onError)
     connection.off('readyForQuery', onReady)
   }
-  connection.on('commandComplete', onCommand)
-  connection.on('errorMessage', onError)
-  connection.on('readyForQuery', onReady)
+  // Before the client, which at once sends what waits: by then it has to be known whether the transaction is over.
+  connection.prependListener('commandComplete', onCommand)
+  connection.prependListener('errorMessage', onError)
+  connection.prependListener('readyForQuery', onReady)
   return {
     sent() {
       const mine = answers

@@ -1,5 +1,5 @@
 import { newQuery } from './query.ts'
-import type { NamedQuery, PgQuery, PgQueryable } from './query.ts'
+import type { NamedQuery, PgQuery, PgQueryable, PgResult } from './query.ts'
 import { statementName } from './statement-name.ts'
 
 /** What node-postgres sends with; its types keep it internal. */
@@ -16,7 +16,9 @@ export interface Wire {
 /** The query that node-postgres makes of a config, with the parts of it that are replaced. */
 export interface WireQuery extends PgQuery {
   queryMode?: 'extended'
-  callback: (error: Error | null) => void
+  callback: (error: Error | null, result: PgResult) => void
+  /** Writes itself. An error that it returns is what it is answered with. */
+  submit(wire: Wire): Error | null | undefined
   /** The end of what it sends: its execution, and the sync that has the server answer. */
   _getRows(wire: Wire): void
   handleCommandComplete(message: { readonly text: string }, wire: Wire): void

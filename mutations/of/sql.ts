@@ -168,6 +168,16 @@ export const sql: readonly Mutation[] = [
     },
   },
   {
+    name: 'that the question about a job was rolled back is taken for the answer',
+    file: 'packages/sql/src/resolve.ts',
+    from: ' && !isOfTransaction(error)',
+    to: '',
+    test: {
+      file: 'packages/sql/src/resolve.test.ts',
+      name: 'is open when the transaction of the question itself ended with',
+    },
+  },
+  {
     name: 'a gid that was used without a job is answered as committed',
     file: 'packages/sql/src/resolve.ts',
     from: `if (reason === 'rollback' || reason === 'empty') return 'rolledBack'`,

@@ -145,8 +145,12 @@ const answers: readonly DatabaseFault[] = [
     rejectedBy:
       'while it is open nothing is decided, and the asker is told soon; after its commit it is committed',
     driver: dialect({
-      resolveBarrier: async (...args) =>
-        await postgres.resolveBarrier(...args).catch(() => 'rollback'),
+      async resolveBarrier(tables, execute, { gid }) {
+        const { rows } = await execute(
+          sql`select reason from ${tables.barrier} where gid = ${gid}::text`,
+        )
+        return (rows[0]?.['reason'] ?? 'rollback') as 'msg' | 'rollback'
+      },
     }),
   },
   {

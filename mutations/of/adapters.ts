@@ -115,6 +115,26 @@ export const adapters: readonly Mutation[] = [
     },
   },
   {
+    name: 'in a pipeline what the answer to a statement has sent is not waited for',
+    file: 'packages/sql/src/node-postgres/send-within.ts',
+    from: 'watch.ended() === undefined && unanswered(client) > (watch.hasBegun() ? 0 : 1)',
+    to: 'false',
+    test: {
+      file: 'packages/adapter-pg/test/conformance.pipeline.test.ts',
+      name: 'a barrier row has the fate of its transaction after a ROLLBACK that its user sent and did not await',
+    },
+  },
+  {
+    name: 'a pipeline waits for ever behind statements that nobody awaits',
+    file: 'packages/sql/src/node-postgres/send-within.ts',
+    from: 'if (performance.now() - sinceMs <= patienceMs) continue',
+    to: 'if (sinceMs > 0) continue',
+    test: {
+      file: 'packages/adapter-pg/test/under-way.test.ts',
+      name: 'a pipeline, which sends at once, refuses the row after a while',
+    },
+  },
+  {
     name: 'a barrier row over PGlite requires no mark of its transaction',
     file: 'packages/adapter-drizzle/src/pglite.ts',
     from: 'hidesEnd: true,',

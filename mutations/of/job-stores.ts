@@ -121,7 +121,7 @@ export const jobStores: readonly Mutation[] = [
   },
   {
     name: 'an ending that a renewal came before counts as lost',
-    file: 'packages/self-tm/src/store/sql-job-store.ts',
+    file: 'packages/self-tm/src/store/settle-batch.ts',
     from: 'else if (isStillHeld(settlement, row)) again.push(settlement)',
     to: '',
     test: {
@@ -304,9 +304,9 @@ export const jobStores: readonly Mutation[] = [
   },
   {
     name: 'a batch of which a part was written counts as written',
-    file: 'packages/self-tm/src/store/sql-job-store.ts',
-    from: 'if (count === batch.length)',
-    to: 'if (count > 0)',
+    file: 'packages/self-tm/src/store/settle-batch.ts',
+    from: '(await write(batch)) === batch.length',
+    to: '(await write(batch)) > 0',
     test: {
       file: 'packages/self-tm/test/mysql-concurrency.test.ts',
       name: 'a batch of which some are lost says of each what it is',

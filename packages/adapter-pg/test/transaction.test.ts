@@ -36,36 +36,6 @@ describe('a transaction', () => {
     expect(settings).toEqual({ level, readOnly, deferrable })
   })
 
-  test('takes two barrier rows at once, behind a statement that is under way', async () => {
-    const keys = await Promise.all([newKey(h.database), newKey(h.database)])
-    await h.database.transaction(async (client) => {
-      const slow = client.query('select pg_sleep(0.05)')
-      const inserted = keys.map((key) => h.database.barrier.insert(h.database.context(client), key))
-      await Promise.all([slow, ...inserted])
-    })
-    for (const { gid } of keys) expect(await h.barrier(gid)).toHaveLength(1)
-  })
-
-  test.each([
-    { what: 'a barrier row', last: false },
-    { what: 'a row that is sent with COMMIT', last: true },
-  ])('takes $what while statements go on that nobody awaits', async ({ last }) => {
-    const key = await newKey(h.database)
-    const over = new AbortController()
-    const keepSending = async (client: PoolClient): Promise<void> => {
-      while (!over.signal.aborted) await client.query('select 1')
-    }
-    try {
-      await h.database.transaction(async (client) => {
-        void keepSending(client)
-        await h.database.barrier.insert(h.database.context(client), key, 'msg', last)
-      })
-    } finally {
-      over.abort()
-    }
-    expect(await h.barrier(key.gid)).toHaveLength(1)
-  })
-
   test('rejects when the error of a failed statement was swallowed', async () => {
     const swallowed = h.database.transaction(async (client) => {
       await order(client, 'swallowed')

@@ -19,7 +19,7 @@ import {
   isSentOnce,
 } from './job-content.ts'
 import type { JobContent } from './job-content.ts'
-import { claimOf, gidsOf, numberOrNull, standingOf, storable, viewOf } from './job-rows.ts'
+import { claimOf, gidsOf, numberOrNull, viewOf } from './job-rows.ts'
 import type { Row } from './job-rows.ts'
 import type {
   Claimed,
@@ -38,7 +38,7 @@ import { postgresStatements } from './postgres/index.ts'
 import { sqliteStatements } from './sqlite/index.ts'
 import { channelOf } from './channel.ts'
 import { isSamePlace } from './same-place.ts'
-import { isStillHeld, wasWritten } from './was-written.ts'
+import { settleBatch } from './settle-batch.ts'
 
 export interface SqlJobStoreOptions {
   /** Keeps finished jobs in a table of their own for this long. Default: they are deleted. */
@@ -57,9 +57,6 @@ const statementsOf: Partial<Record<AnySqlDatabase['dialect'], JobStatements>> = 
   postgres: postgresStatements,
   sqlite: sqliteStatements,
 }
-
-/** How often a batch is written of which some rows were written to by others in between, before whoever asks has to wait. */
-const settleAttempts = 20
 
 class SqlJobStore implements JobStore {
   readonly database: AnySqlDatabase
@@ -164,40 +161,11 @@ class SqlJobStore implements JobStore {
   }
 
   async settle(settlements: readonly Settlement[]): Promise<ReadonlyMap<string, SettleResult>> {
-    const results = new Map<string, SettleResult>()
-    let left = settlements.map(storable)
-    for (let attempt = 1; left.length > 0; attempt++) {
-      if (attempt > settleAttempts) throw notWritten(left)
-      left = await this.#settle(left, results)
-    }
-    return results
-  }
-
-  /** @returns those that are to be written again. */
-  async #settle(
-    batch: readonly Settlement[],
-    results: Map<string, SettleResult>,
-  ): Promise<Settlement[]> {
     const keepHistory = this.#history !== undefined
-    const count = await this.#run((says) => says.settleJobs(this.database, batch, keepHistory))
-    const again: Settlement[] = []
-    if (count === batch.length) {
-      for (const { gid } of batch) results.set(gid, 'saved')
-      return again
-    }
-    // A count does not say which were written. Where the rows stand does.
-    const gids = batch.map(({ gid }) => gid)
-    const found = await this.#run((says) => says.readCursors(this.database, gids))
-    const standing = new Map(found.map((row) => [row['gid'] as string, standingOf(row)]))
-    for (const settlement of batch) {
-      const row = standing.get(settlement.gid)
-      // By this call, or before by one whose answer was lost.
-      if (wasWritten(settlement, row)) results.set(settlement.gid, 'saved')
-      // Something else was written to the row in between, such as a renewal of its lease.
-      else if (isStillHeld(settlement, row)) again.push(settlement)
-      else results.set(settlement.gid, 'lost')
-    }
-    return again
+    return await settleBatch(settlements, {
+      write: (batch) => this.#run((says) => says.settleJobs(this.database, batch, keepHistory)),
+      read: (gids) => this.#run((says) => says.readCursors(this.database, gids)),
+    })
   }
 
   isRefusal(error: unknown): boolean {
@@ -329,14 +297,6 @@ class SqlJobStore implements JobStore {
       }
     }
   }
-}
-
-function notWritten([first]: readonly Settlement[]): SteppingError {
-  return new SteppingError(
-    'DATABASE_UNREACHABLE',
-    `The ending of job ${first?.gid} could not be written: its row is held, and each time something else has changed it meanwhile, or keeps it from being written (a trigger?). It is tried again.`,
-    first && { gid: first.gid },
-  )
 }
 
 function notInserted(why: 'exists' | 'expired', gid: string, cause?: unknown): SteppingError {

@@ -16,7 +16,7 @@ import {
   isSentOnce,
 } from '../job-content.ts'
 import type { JobContent } from '../job-content.ts'
-import { claimOf, gidsOf, standingOf, storable, viewOf } from '../job-rows.ts'
+import { claimOf, gidsOf, viewOf } from '../job-rows.ts'
 import type { Row } from '../job-rows.ts'
 import type { JobInsert } from '../job-statements.ts'
 import type {
@@ -31,7 +31,7 @@ import type {
   Submitted,
 } from '../job-store.ts'
 import type { SqlJobStoreOptions } from '../sql-job-store.ts'
-import { wasWritten } from '../was-written.ts'
+import { settleBatch } from '../settle-batch.ts'
 import { claimJobs, renewLeases } from './claim.ts'
 import { durable, foundRow, tooLateCode } from './documents.ts'
 import { insertJob, submitPrepared } from './insert.ts'
@@ -146,21 +146,10 @@ class MongoJobStore implements JobStore {
 
   async settle(settlements: readonly Settlement[]): Promise<ReadonlyMap<string, SettleResult>> {
     const keepHistory = this.#historyMs !== null
-    const count = await settleJobs(this.database, settlements.map(storable), keepHistory)
-    if (count === settlements.length) {
-      return new Map(settlements.map(({ gid }) => [gid, 'saved'] as const))
-    }
-    // The count does not say which; and not written may mean: written before, by a call whose
-    // answer was lost. Where the documents stand says both.
-    const gids = settlements.map(({ gid }) => gid)
-    const rows = await readCursors(this.database, gids)
-    const standing = new Map(rows.map((row) => [row['gid'] as string, standingOf(row)]))
-    return new Map(
-      settlements.map((settlement) => {
-        const { gid } = settlement
-        return [gid, wasWritten(settlement, standing.get(gid)) ? 'saved' : 'lost'] as const
-      }),
-    )
+    return await settleBatch(settlements, {
+      write: (batch) => settleJobs(this.database, batch, keepHistory),
+      read: (gids) => readCursors(this.database, gids),
+    })
   }
 
   /** 2, 9, 14 and 22: values; 121: a validator. What is too large for one command may not be for many. */
